@@ -1,0 +1,1297 @@
+"""BVar: a value whose use is recorded on a tape.
+
+A BVar is (value, token, position). It behaves as its value: operators, comparisons (which give
+plain results), items, fields, methods, and NumPy's two protocols. The operators of arithmetic
+have their rules here and nowhere else; ``np.add`` and ``operator.add`` hand over to them.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MethodType
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from . import _tape
+from ._registry import dotted_name, registry
+from ._space import TRIVIAL, ZERO, Space, is_record, one, parts_of, rebuilt, register_space
+from ._space import space_of, zero
+from ._tape import (
+    ADD,
+    CALL,
+    DIV,
+    ITEM,
+    MUL,
+    NEG,
+    OVER,
+    PASS,
+    POWER,
+    SCALE,
+    SUB,
+    UNARY,
+    UNDER,
+    StaleTape,
+    Tape,
+    Token,
+    power_slope,
+)
+from .errors import ConversionError, LiftError, NoGradientError, TapeError
+
+__all__ = ["BVar", "const_var", "has_bvar", "kept_alive", "record", "value_of", "youngest"]
+
+_PACKAGE: Final = __file__.rpartition("_bvar")[0]
+
+
+class BVar:
+    """A value whose use is recorded.
+
+    Made by the runners (`grad_bp` and the like) and by operations on other BVars, never by
+    hand. It has no public names of its own, since every attribute belongs to the value: fields,
+    methods and properties of the value's class. `value_of` reads the value.
+
+    Notes
+    -----
+    ``v[i] = w`` and ``array_v += w`` are recorded: the BVar moves on to a new value, and the array
+    that it was made from is not touched. A BVar is not hashable, since a cache keyed on values
+    would return another tape's.
+    """
+
+    __slots__ = ("__weakref__", "_bvar_at", "_bvar_links", "_bvar_space", "_bvar_value")
+
+    _bvar_at: int
+    _bvar_links: list[Any]
+    _bvar_space: Token
+    _bvar_value: Any
+
+    __hash__ = None  # type: ignore[assignment]  # see Notes
+
+    # Arithmetic. Each operator has a short path for values that stay in their space.
+
+    def __add__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is BVar:
+                if other._bvar_space is space:
+                    r = BVar()
+                    r._bvar_value = self._bvar_value + other._bvar_value
+                    r._bvar_space = space
+                    r._bvar_at = len(tape)
+                    tape.append((ADD, self._bvar_at, other._bvar_at))
+                    return r
+            elif cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = self._bvar_value + other
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((PASS, self._bvar_at))
+                return r
+        return _binary(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = other + self._bvar_value
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((PASS, self._bvar_at))
+                return r
+        return _binary(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is BVar:
+                if other._bvar_space is space:
+                    r = BVar()
+                    r._bvar_value = self._bvar_value - other._bvar_value
+                    r._bvar_space = space
+                    r._bvar_at = len(tape)
+                    tape.append((SUB, self._bvar_at, other._bvar_at))
+                    return r
+            elif cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = self._bvar_value - other
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((PASS, self._bvar_at))
+                return r
+        return _binary(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = other - self._bvar_value
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((NEG, self._bvar_at))
+                return r
+        return _binary(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is BVar:
+                if other._bvar_space is space:
+                    r = BVar()
+                    a = self._bvar_value
+                    b = other._bvar_value
+                    r._bvar_value = a * b
+                    r._bvar_space = space
+                    r._bvar_at = len(tape)
+                    tape.append((MUL, self._bvar_at, other._bvar_at, a, b))
+                    return r
+            elif cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = self._bvar_value * other
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((SCALE, self._bvar_at, other))
+                return r
+        return _binary(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = other * self._bvar_value
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((SCALE, self._bvar_at, other))
+                return r
+        return _binary(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is BVar:
+                if other._bvar_space is space:
+                    r = BVar()
+                    b = other._bvar_value
+                    r._bvar_value = y = self._bvar_value / b
+                    r._bvar_space = space
+                    r._bvar_at = len(tape)
+                    tape.append((DIV, self._bvar_at, other._bvar_at, b, y))
+                    return r
+            elif cls is float or cls is int:
+                r = BVar()
+                r._bvar_value = self._bvar_value / other
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((OVER, self._bvar_at, other))
+                return r
+        return _binary(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None:
+            cls = other.__class__
+            if cls is float or cls is int:
+                r = BVar()
+                b = self._bvar_value
+                r._bvar_value = y = other / b
+                r._bvar_space = space
+                r._bvar_at = len(tape)
+                tape.append((UNDER, self._bvar_at, b, y))
+                return r
+        return _binary(operator.truediv, other, self)
+
+    def __neg__(self) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is None:
+            return _unary(operator.neg, self)
+        r = BVar()
+        r._bvar_value = -self._bvar_value
+        r._bvar_space = space
+        r._bvar_at = len(tape)
+        tape.append((NEG, self._bvar_at))
+        return r
+
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        space = self._bvar_space
+        tape = space.kept
+        if tape is not None and modulo is None:
+            cls = other.__class__
+            if cls is int or (cls is float and space.cls is np.ndarray):
+                r = BVar()
+                a = self._bvar_value
+                r._bvar_value = y = a**other
+                r._bvar_space = space if y.__class__ is space.cls else tape.token(y)
+                r._bvar_at = len(tape)
+                tape.append((POWER, self._bvar_at, a, other))
+                return r
+        return _binary(operator.pow, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _binary(operator.pow, other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return registry[np.matmul].twin(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return registry[np.matmul].twin(other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _binary(operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _binary(operator.mod, other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __pos__(self) -> Any:
+        return _unary(operator.pos, self)
+
+    def __abs__(self) -> Any:
+        return _unary(operator.abs, self)
+
+    # Locally constant: plain results.
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._bvar_value // value_of(other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return other // self._bvar_value
+
+    def __eq__(self, other: Any) -> Any:
+        return self._bvar_value == value_of(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self._bvar_value != value_of(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._bvar_value < value_of(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._bvar_value <= value_of(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._bvar_value > value_of(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._bvar_value >= value_of(other)
+
+    def __invert__(self) -> Any:
+        return ~self._bvar_value
+
+    def __and__(self, other: Any) -> Any:
+        return self._bvar_value & value_of(other)
+
+    def __or__(self, other: Any) -> Any:
+        return self._bvar_value | value_of(other)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._bvar_value ^ value_of(other)
+
+    def __lshift__(self, other: Any) -> Any:
+        return self._bvar_value << value_of(other)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self._bvar_value >> value_of(other)
+
+    def __rand__(self, other: Any) -> Any:
+        return other & self._bvar_value
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self._bvar_value
+
+    def __rxor__(self, other: Any) -> Any:
+        return other ^ self._bvar_value
+
+    def __rlshift__(self, other: Any) -> Any:
+        return other << self._bvar_value
+
+    def __rrshift__(self, other: Any) -> Any:
+        return other >> self._bvar_value
+
+    def __bool__(self) -> bool:
+        return bool(self._bvar_value)
+
+    def __len__(self) -> int:
+        return len(self._bvar_value)
+
+    def __contains__(self, item: Any) -> bool:
+        return value_of(item) in self._bvar_value
+
+    def __index__(self) -> int:
+        return operator.index(self._bvar_value)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self._bvar_value, ndigits) if ndigits is not None else round(self._bvar_value)
+
+    def __trunc__(self) -> Any:
+        return self._bvar_value.__trunc__()
+
+    def __floor__(self) -> Any:
+        return self._bvar_value.__floor__()
+
+    def __ceil__(self) -> Any:
+        return self._bvar_value.__ceil__()
+
+    def __repr__(self) -> str:
+        return f"BVar({self._bvar_value!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._bvar_value, spec)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._bvar_value)
+
+    # In place: an array moves on, any other value is replaced.
+
+    def __iadd__(self, other: Any) -> Any:
+        return _in_place(self, self + other)
+
+    def __isub__(self, other: Any) -> Any:
+        return _in_place(self, self - other)
+
+    def __imul__(self, other: Any) -> Any:
+        return _in_place(self, self * other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return _in_place(self, self / other)
+
+    def __ipow__(self, other: Any) -> Any:  # type: ignore[misc]  # other than __pow__, no modulo
+        return _in_place(self, self**other)
+
+    def __imod__(self, other: Any) -> Any:
+        return _in_place(self, self % other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return _in_place(self, self @ other)
+
+    # Items and attributes
+
+    def __getitem__(self, key: Any) -> Any:
+        return _item(self, key)
+
+    def __setitem__(self, key: Any, part: Any) -> None:
+        _move_on(self, _with_item(self, key, part))
+
+    def __delitem__(self, key: Any) -> NoReturn:
+        raise ConversionError(
+            f"An item of a {type(self._bvar_value).__name__} on a tape cannot be deleted.",
+            "Build a new value without it.",
+            at=key,
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        value = self._bvar_value
+        if value.__class__ is BVar or not isinstance(value, Mapping):
+            if value.__class__ is not BVar:
+                iter(value)
+            return (_item(self, i) for i in range(len(value)))
+        return iter(value)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return (_item(self, i) for i in reversed(range(len(self._bvar_value))))
+
+    def __getattr__(self, name: str) -> Any:
+        return _attribute(self, name)
+
+    # Refusals: each would drop the tape.
+
+    def __float__(self) -> float:
+        raise _conversion(self, "float(v)", "Work on v itself")
+
+    def __int__(self) -> int:
+        raise _conversion(self, "int(v)", "Write value_of(v) where a constant is meant")
+
+    def __complex__(self) -> complex:
+        raise _conversion(self, "complex(v)", "Write v + 0j")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise _conversion(self, "np.asarray(v)", "A BVar of an array needs no conversion")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise _conversion(self, "Pickling or copying v deeply", "Copy value_of(v)")
+
+    def __copy__(self) -> BVar:
+        return _bvar(self._bvar_value, self._bvar_space, self._bvar_at)
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs:
+            operation = ARITHMETIC.get(ufunc)
+            if operation is not None:
+                # a NumPy number on the left would hand over to us again
+                return operation(*inputs) if inputs[0].__class__ is BVar else arithmetic(
+                    operation, *inputs
+                )
+            entry = registry.find(ufunc)
+            if entry is not None:
+                return entry.twin(*inputs)
+        return _ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        entry = registry.find(func)
+        if entry is None:
+            raise unlifted(func)
+        return entry.twin(*args, **kwargs)
+
+
+# --- making ------------------------------------------------------------------------------------
+
+
+def _bvar(value: Any, space: Token, at: int) -> BVar:
+    r = BVar()
+    r._bvar_value = value
+    r._bvar_space = space
+    r._bvar_at = at
+    return r
+
+
+def input_var(tape: Tape, value: Any) -> Any:
+    """A BVar of a new input; a value without numbers stays plain, and so does its gradient."""
+    token = tape.token(value)
+    tape.append((None, token))
+    if token.shape is None and space_of(value.__class__) is TRIVIAL:
+        return value
+    return _bvar(value, token, len(tape) - 1)
+
+
+def record(
+    tape: Tape,
+    value: Any,
+    scaled_grad: Callable[[Any], Any],
+    parents: tuple[tuple[int, Token], ...],
+    rule: Any,
+) -> Any:
+    """A BVar of a result, with one general node; a result without numbers stays plain.
+
+    Parameters
+    ----------
+    tape : Tape
+    value : object
+        The result.
+    scaled_grad : callable
+        ``dzdy -> cotangents``, one for each parent.
+    parents : tuple of (int, Token)
+    rule : object
+        Has a `name`, and `where` it is defined.
+    """
+    token = tape.token(value)
+    if token.shape is None and _without_numbers(value):
+        return value
+    at = len(tape)
+    tape.append((CALL, scaled_grad, parents, rule, _site()))
+    return _bvar(value, token, at)
+
+
+def _without_numbers(value: Any) -> bool:
+    if value.__class__ is BVar:
+        return False
+    parts = parts_of(value)
+    if parts is None:
+        return space_of(value.__class__) is TRIVIAL or (
+            isinstance(value, np.ndarray) and value.dtype.kind not in "fciuO"
+        )
+    return all(_without_numbers(part) for _, part in parts)
+
+
+def _site() -> Any:
+    """Where the call was made: the nearest frame outside this package."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+class Named:
+    """The name of an operation that has no rule object of its own."""
+
+    __slots__ = ("name", "slope", "where")
+
+    def __init__(self, name: str, slope: Any = None) -> None:
+        self.name = name
+        self.where = ""
+        self.slope = slope
+
+
+def youngest(values: Any) -> Tape:
+    """The tape made last among those of the BVars in `values`."""
+    tape: Any = None
+    for value in values:
+        if value.__class__ is BVar:
+            other = value._bvar_space.tape
+            if tape is None or other.serial > tape.serial:
+                tape = other
+    if tape.__class__ is not Tape:
+        tape.append(())  # refuses
+    return tape  # type: ignore[no-any-return]
+
+
+def value_of(v: Any) -> Any:
+    """The value of a BVar, without its tape; any other value as it is.
+
+    In nested differentiation one level is taken off: the value of an inner BVar may be a BVar of
+    the outer run. BVars inside lists, tuples, dicts and records are replaced by their values.
+
+    Parameters
+    ----------
+    v : object
+
+    Returns
+    -------
+    object
+        Arrays are read-only views: the tape relies on their contents.
+
+    Examples
+    --------
+    >>> from backprop_lift import grad_bp, value_of
+    >>> grad_bp(lambda x: x * value_of(x), 3.0)
+    3.0
+    """
+    if v.__class__ is BVar:
+        value = v._bvar_value
+        if value.__class__ is np.ndarray:
+            value = value.view()
+            value.flags.writeable = False
+        return value
+    return _stripped(v) if has_bvar(v) else v
+
+
+def _stripped(v: Any) -> Any:
+    if v.__class__ is BVar:
+        return v._bvar_value
+    parts = parts_of(v)
+    if parts is None or not has_bvar(v):
+        return v
+    return rebuilt(v, [(key, _stripped(part)) for key, part in parts])
+
+
+def const_var(x: Any) -> Any:
+    """`x` with its recording dropped: a constant from here on.
+
+    The same as `value_of`, under the name that says why it is called.
+    """
+    return value_of(x)
+
+
+_PLAIN: Final = {
+    float, int, complex, bool, str, bytes, type(None), np.ndarray, np.float64, np.bool_, slice, type
+}
+
+
+def has_bvar(value: Any, depth: int = 20) -> bool:
+    """Is there a BVar in a value, or anywhere among its parts?"""
+    cls = value.__class__
+    if cls is BVar:
+        return True
+    if cls in _PLAIN or depth == 0:
+        return False
+    parts = parts_of(value)
+    return parts is not None and any(has_bvar(part, depth - 1) for _, part in parts)
+
+
+# Arrays up to this size are copied when a node keeps them, larger ones are watched.
+_COPIED: Final = 1 << 16
+
+
+def kept_alive(value: Any) -> Any:
+    """A plain array as a node may hold it: what its owner writes into it later does not count."""
+    if value.__class__ is np.ndarray and value.nbytes <= _COPIED and value.flags.writeable:
+        return value.copy()
+    return value
+
+
+# --- arithmetic in general ---------------------------------------------------------------------
+
+
+def is_complex(x: Any) -> bool:
+    """Is a value, or the value of a BVar, a complex number or an array of them?"""
+    while x.__class__ is BVar:
+        x = x._bvar_value
+    cls = x.__class__
+    return cls is not float and (
+        x.dtype.kind == "c" if cls is np.ndarray else isinstance(x, (complex, np.complexfloating))
+    )
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; a real value itself, without a node."""
+    return x.conjugate() if is_complex(x) else x
+
+
+def _power_grads(x: Any, n: Any, result: Any) -> Any:
+    def by_exponent(dzdy: Any) -> Any:
+        base = np.where(np.equal(value_of(x), 0), 1.0, x)  # 0 ** n is flat in n
+        if np.any(np.less(value_of(base), 0)) and not is_complex(result):
+            base = np.where(np.less(value_of(base), 0), np.nan, base)
+        return dzdy * conj(result * np.log(base))
+
+    return lambda dzdy: dzdy * conj(_power_by_base(x, n)), by_exponent
+
+
+def _power_by_base(x: Any, n: Any) -> Any:
+    if n.__class__ is BVar or x.__class__ is BVar:
+        m = value_of(n)
+        if np.ndim(m) == 0:
+            return 0.0 * x if m == 0 else n * x ** (n - 1)
+        return np.where(np.equal(m, 0), 0.0, n * x ** np.where(np.equal(m, 0), 1.0, n - 1))
+    return power_slope(x, n)
+
+
+# result -> (dz/dx as a function of dz/dy, dz/dy likewise); each keeps alive only what it names
+_GRADS: Final[dict[Any, Callable[[Any, Any, Any], Any]]] = {
+    operator.add: lambda x, y, result: (lambda dzdy: dzdy, lambda dzdy: dzdy),
+    operator.sub: lambda x, y, result: (lambda dzdy: dzdy, lambda dzdy: -dzdy),
+    operator.mul: lambda x, y, result: (
+        lambda dzdy: dzdy * conj(y),
+        lambda dzdy: dzdy * conj(x),
+    ),
+    operator.truediv: lambda x, y, result: (
+        lambda dzdy: dzdy / conj(y),
+        lambda dzdy: -dzdy * conj(result / y),
+    ),
+    operator.pow: _power_grads,
+    operator.mod: lambda x, y, result: (
+        lambda dzdy: dzdy,
+        lambda dzdy: -dzdy * (value_of(x) // value_of(y)),
+    ),
+    operator.neg: lambda x, y, result: (lambda dzdy: -dzdy, None),
+    operator.pos: lambda x, y, result: (lambda dzdy: dzdy, None),
+    operator.abs: lambda x, y, result: (lambda dzdy: _abs_grad(dzdy, x), None),
+}
+
+
+def _abs_grad(dzdy: Any, x: Any) -> Any:
+    if is_complex(x):
+        size = abs(x)
+        return dzdy * (x / (size + np.equal(value_of(size), 0)))
+    return dzdy * np.sign(value_of(x))
+
+
+_NAMES: Final = {op: Named(op.__name__) for op in _GRADS}
+
+
+def _operand(x: Any, tape: Tape) -> Any:
+    return x._bvar_value if x.__class__ is BVar and x._bvar_space.tape is tape else x
+
+
+def _binary(op: Any, x: Any, y: Any) -> Any:
+    """``op(x, y)`` with at least one BVar, for any spaces, shapes and tapes."""
+    for other in (x, y):
+        if other.__class__ is not BVar and other.__class__ not in _PLAIN:
+            foreign = _foreign(op, x, y, other)
+            if foreign is not None:
+                return foreign
+    tape = youngest((x, y))
+    a, b = _operand(x, tape), _operand(y, tape)
+    value = op(a, b)
+    token = tape.token(value)
+    if token.shape is None and (_without_numbers(value) or isinstance(value, (list, tuple))):
+        return _joined_sequences(tape, x, y) if isinstance(value, (list, tuple)) else value
+    on_x, on_y = a is not x, b is not y
+    if token.kept is not None and on_x is not on_y:
+        node = _scaled(op, x, y, a, b, value, token, on_x)
+        if node is not None:
+            at = len(tape)
+            tape.append(node)
+            return _bvar(value, token, at)
+    grad_x, grad_y = _GRADS[op](kept_alive(a), kept_alive(b), value)
+    if on_x and on_y:
+        parents = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
+        return record(
+            tape, value, lambda dzdy: (grad_x(dzdy), grad_y(dzdy)), parents, _NAMES[op]
+        )
+    on, grad = (x, grad_x) if on_x else (y, grad_y)
+    return record(
+        tape, value, lambda dzdy: (grad(dzdy),), ((on._bvar_at, on._bvar_space),), _NAMES[op]
+    )
+
+
+def _scaled(
+    op: Any, x: Any, y: Any, a: Any, b: Any, value: Any, token: Token, on_x: bool
+) -> tuple[Any, ...] | None:
+    """The short node of ``variable op constant`` where the result stays in its space."""
+    on, constant = (x, b) if on_x else (y, a)
+    if on._bvar_space is not token or (token.cls is not np.ndarray and op is operator.pow):
+        return None
+    if op is operator.mul:
+        return SCALE, on._bvar_at, kept_alive(constant)
+    if op is operator.add or (op is operator.sub and on_x):
+        return PASS, on._bvar_at
+    if op is operator.sub:
+        return NEG, on._bvar_at
+    if op is operator.truediv:
+        if on_x:
+            return OVER, on._bvar_at, kept_alive(constant)
+        return UNDER, on._bvar_at, b, value
+    return None
+
+
+def _foreign(op: Any, x: Any, y: Any, other: Any) -> Any:
+    """What to do with an operand that is neither number nor array; None to go on."""
+    if isinstance(other, (list, tuple)):
+        mine = y if other is x else x
+        if isinstance(_root(mine), (np.ndarray, np.generic)):
+            stacked = registry[np.stack].twin if has_bvar(other) else np.asarray
+            other = stacked(other)
+            return op(other, y) if mine is y else op(x, other)
+        return None
+    if isinstance(other, (np.generic, np.ndarray, int)) or hasattr(other, "conjugate"):
+        return None
+    if hasattr(other, "__array__") or hasattr(other, "to_numpy"):
+        raise ConversionError(
+            f"A {type(other).__module__}.{type(other).__name__} met a BVar in {op.__name__}.",
+            "Use the array inside it: .to_numpy() or np.asarray(...).",
+        )
+    return NotImplemented if space_of(other.__class__) is TRIVIAL else None
+
+
+def _root(v: Any) -> Any:
+    while v.__class__ is BVar:
+        v = v._bvar_value
+    return v
+
+
+def _joined_sequences(tape: Tape, x: Any, y: Any) -> Any:
+    """``list + list`` with BVars of lists, or ``list * int``: the parts, collected again."""
+    if isinstance(_root(x), (list, tuple)) and isinstance(_root(y), (list, tuple)):
+        return collect(type(_root(x))([*x, *y]))
+    sequence, count = (x, y) if isinstance(_root(x), (list, tuple)) else (y, x)
+    return collect(type(_root(sequence))([*sequence] * operator.index(count)))
+
+
+def _unary(op: Any, x: BVar) -> Any:
+    tape = youngest((x,))
+    value = op(x._bvar_value)
+    grad, _ = _GRADS[op](x._bvar_value, None, value)
+    parents = ((x._bvar_at, x._bvar_space),)
+    return record(tape, value, lambda dzdy: (grad(dzdy),), parents, _NAMES[op])
+
+
+def unary(tape: Tape, x: BVar, value: Any, rule: Any, residual: Any) -> Any:
+    """Record a function of one real value, elementwise, by its derivative ``rule.slope``."""
+    at = len(tape)
+    tape.append((UNARY, x._bvar_at, rule, residual))
+    return _bvar(value, tape.token(value), at)
+
+
+# --- items and fields --------------------------------------------------------------------------
+
+
+def _plain_key(key: Any) -> Any:
+    """An index without BVars: integers and masks only, which nothing flows through."""
+    if key.__class__ is tuple:
+        return tuple(map(_plain_key, key))
+    if key.__class__ is slice:
+        if any(part.__class__ is BVar for part in (key.start, key.stop, key.step)):
+            return slice(*map(_plain_key, (key.start, key.stop, key.step)))
+        return key
+    while key.__class__ is BVar:
+        key = key._bvar_value
+    return key
+
+
+def _is_basic(key: Any) -> bool:
+    keys = key if key.__class__ is tuple else (key,)
+    return all(k is None or k is Ellipsis or k.__class__ is slice for k in keys) or all(
+        k is None or k is Ellipsis or k.__class__ is slice or isinstance(k, (int, np.integer))
+        for k in keys
+    )
+
+
+def _item(v: BVar, key: Any) -> Any:
+    key = _plain_key(key)
+    value = v._bvar_value
+    part = value[key]
+    root = _root(value)
+    if isinstance(root, (list, tuple)) and not isinstance(key, slice):
+        key = operator.index(key)
+        if key < 0:
+            key += len(root)
+    elif key.__class__ is np.ndarray or key.__class__ is list or key.__class__ is tuple:
+        key = _frozen_key(key)
+    return _read(v, part, key, root)
+
+
+def _frozen_key(key: Any) -> Any:
+    if key.__class__ is tuple:
+        return tuple(map(_frozen_key, key))
+    return np.array(key) if key.__class__ in (list, np.ndarray) else key
+
+
+def _read(v: BVar, part: Any, key: Any, root: Any) -> Any:
+    """A BVar of a part of the value, with an ITEM node; a part without numbers stays plain."""
+    if part.__class__ is not float and part.__class__ is not BVar and _without_numbers(part):
+        return part
+    space = v._bvar_space
+    tape = space.tape
+    r = BVar()
+    r._bvar_value = part
+    r._bvar_space = tape.token(part)
+    r._bvar_at = len(tape)
+    tape.append((ITEM, v._bvar_at, key, space))
+    if root.__class__ is np.ndarray and isinstance(_root(part), np.ndarray) and _is_basic(key):
+        _link(v, r, key)
+    return r
+
+
+def _link(base: BVar, view: BVar, key: Any) -> None:
+    """Remember that `view` is a slice of `base`: what is assigned to one is seen by the other."""
+    try:
+        links = base._bvar_links
+    except AttributeError:
+        links = base._bvar_links = [None, None]
+    if len(links) > 64:
+        links[2:] = [ref for ref in links[2:] if ref() is not None]
+    links.append(weakref.ref(view))
+    view._bvar_links = [base, key]
+
+
+def _with_item(v: BVar, key: Any, part: Any) -> Any:
+    """`v` with its item replaced, as a new BVar."""
+    key = _frozen_key(_plain_key(key))
+    root = _root(v)
+    if isinstance(root, tuple):
+        raise TypeError("'tuple' object does not support item assignment")
+    if not isinstance(root, np.ndarray):
+        return _with_part(v, key, part)
+    if has_bvar(part) and part.__class__ is not BVar:
+        part = collect_array(part)
+    return set_item(v, key, part)
+
+
+def set_item(x: Any, key: Any, part: Any) -> Any:
+    """A copy of array `x` with an item replaced; differentiable in both."""
+    if x.__class__ is not BVar and part.__class__ is not BVar:
+        changed = x.copy()
+        changed[key] = part
+        return changed
+    tape = youngest((x, part))
+    a, b = _operand(x, tape), _operand(part, tape)
+    if is_complex(b) and not is_complex(a):
+        raise TypeError("a complex value cannot be assigned to an item of a real array")
+    value = set_item(a, key, b)
+    token = part._bvar_space if b is not part else None
+
+    def scaled_grad(dzdy: Any) -> tuple[Any, ...]:
+        found = []
+        if a is not x:
+            found.append(set_item(dzdy, key, 0.0))
+        if token is not None:
+            found.append(_fit_assigned(dzdy[key], token.shape))
+        return tuple(found)
+
+    parents = [
+        (each._bvar_at, each._bvar_space) for each, on in ((x, a is not x), (part, b is not part))
+        if on
+    ]
+    return record(tape, value, scaled_grad, tuple(parents), _SET_ITEM)
+
+
+_SET_ITEM: Final = Named("item assignment")
+
+
+def _fit_assigned(dzdpart: Any, shape: Any) -> Any:
+    """Sum a cotangent over the axes along which the assigned value was broadcast."""
+    got = np.shape(dzdpart)
+    extra = len(got) - len(shape)
+    if extra < 0:  # leading axes of length one were dropped by the assignment
+        return dzdpart.reshape(shape) if len(got) else dzdpart * np.ones(shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + i for i, n in enumerate(shape) if n == 1 and got[extra + i] != 1
+    )
+    total = dzdpart.sum(axis=axes) if axes else dzdpart
+    return total if np.shape(total) == tuple(shape) else total.reshape(shape)
+
+
+def _with_part(v: BVar, key: Any, part: Any) -> Any:
+    """A container or record with one part replaced, as a new BVar."""
+    value = _root(v)
+    parts = dict(parts_of(value) or ())
+    if isinstance(value, list) and isinstance(key, (int, np.integer)):
+        key = range(len(value))[key]
+    kept = {k: (getattr(v, k) if is_record(value) else v[k]) for k in parts if k != key}
+    return collect(rebuilt(value, [(k, part if k == key else kept[k]) for k in {**parts, key: 0}]))
+
+
+def _move_on(v: BVar, to: Any) -> None:
+    """Let a BVar stand for a new value; slices taken before are refused from now on."""
+    try:
+        links = v._bvar_links
+    except AttributeError:
+        links = None
+    if links is not None and len(links) > 2:
+        for ref in links[2:]:
+            view = ref()
+            if view is not None and view._bvar_links[0] is v:
+                _make_stale(view)
+        del links[2:]
+    if to.__class__ is BVar:
+        v._bvar_value, v._bvar_space, v._bvar_at = to._bvar_value, to._bvar_space, to._bvar_at
+    if links is not None and links[0] is not None:
+        base, key = links
+        twins = base._bvar_links[2:] if len(base._bvar_links) > 2 else []
+        base._bvar_links[2:] = [ref for ref in twins if ref() is not v]
+        _move_on(base, set_item(base, key, v))
+        base._bvar_links.append(weakref.ref(v))
+
+
+def _make_stale(view: BVar) -> None:
+    try:
+        further = view._bvar_links[2:]
+    except AttributeError:
+        further = []
+    for ref in further:
+        if ref() is not None:
+            _make_stale(ref())
+    tape = StaleTape()
+    view._bvar_space = Token(tape, view._bvar_value, tape)
+
+
+def _in_place(v: BVar, result: Any) -> Any:
+    root = _root(v)
+    if root.__class__ is not np.ndarray:
+        return result
+    shape = np.shape(_root(result))
+    if shape != root.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {root.shape} "
+            f"doesn't match the broadcast shape {shape}"
+        )
+    if _root(result).dtype != root.dtype:
+        result = result.astype(root.dtype)
+    _move_on(v, result)
+    return v
+
+
+# --- collecting --------------------------------------------------------------------------------
+
+
+def collect(container: Any) -> Any:
+    """A container of BVars as a BVar of a container; without BVars, the container itself."""
+    if container.__class__ is BVar or not has_bvar(container):
+        return container
+    parts = list(parts_of(container) or ())
+    found = [collect(part) for _, part in parts]
+    tape = youngest(found)
+    value = rebuilt(
+        container, [(k, _operand(part, tape)) for (k, _), part in zip(parts, found, strict=True)]
+    )
+    on = [
+        (key, part)
+        for (key, _), part in zip(parts, found, strict=True)
+        if part.__class__ is BVar and part._bvar_space.tape is tape
+    ]
+    by_name = is_record(container)
+
+    def scaled_grad(dzdy: Any) -> list[Any]:
+        return [getattr(dzdy, key) if by_name else dzdy[key] for key, _ in on]
+
+    parents = tuple((part._bvar_at, part._bvar_space) for _, part in on)
+    return record(tape, value, scaled_grad, parents, _COLLECT)
+
+
+_COLLECT: Final = Named("collect_var")
+
+
+def collect_array(nested: Any, dtype: Any = None) -> Any:
+    """Nested lists of BVars and numbers as one BVar of an array, ``np.array`` made differentiable."""
+    if nested.__class__ is BVar:
+        root = _root(nested)
+        if isinstance(root, (list, tuple)):
+            return collect_array([nested[i] for i in range(len(root))], dtype)
+        return nested if dtype is None or root.__class__ is float else nested.astype(dtype)
+    leaves: list[Any] = []
+    shape = _leaves(nested, leaves)
+    tape = youngest(leaves)
+    plain = [_operand(leaf, tape) for leaf in leaves]
+    if any(leaf.__class__ is BVar for leaf in plain):
+        value = collect_array(_nested(plain, shape), dtype)
+    else:
+        value = np.array([np.asarray(leaf) for leaf in plain]).reshape(shape)
+        if dtype is not None:
+            value = value.astype(dtype)
+    count = len(leaves)
+    on = [
+        (i, leaf)
+        for i, leaf in enumerate(leaves)
+        if leaf.__class__ is BVar and leaf._bvar_space.tape is tape
+    ]
+
+    def scaled_grad(dzdy: Any) -> list[Any]:
+        rows = dzdy.reshape((count, *np.shape(plain[0])))
+        return [rows[i] for i, _ in on]
+
+    parents = tuple((leaf._bvar_at, leaf._bvar_space) for _, leaf in on)
+    return record(tape, value, scaled_grad, parents, _ARRAY)
+
+
+_ARRAY: Final = Named("np.array")
+
+
+def _leaves(nested: Any, leaves: list[Any]) -> tuple[int, ...]:
+    """Gather the numbers and arrays of nested sequences; the shape of the array they make."""
+    root = _root(nested)
+    if not isinstance(root, (list, tuple)):
+        leaves.append(nested)
+        return tuple(np.shape(root))
+    shapes = {_leaves(nested[i], leaves) for i in range(len(root))}
+    if len(shapes) > 1:
+        raise ValueError(
+            "setting an array element with a sequence. The requested array has an inhomogeneous "
+            f"shape: parts of shapes {sorted(shapes)}."
+        )
+    return (len(root), *(shapes.pop() if shapes else ()))
+
+
+def _nested(flat: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    inner = np.shape(_root(flat[0]))
+    outer = shape[: len(shape) - len(inner)]
+    for n in reversed(outer[1:]):
+        flat = [flat[i : i + n] for i in range(0, len(flat), n)]
+    return flat
+
+
+def _scatter(dense: Any, token: Token, later: list[tuple[Any, Any]]) -> Any:
+    """The sum of items added to an array of zeros; differentiable in the items."""
+    items = [part for _, part in later]
+    if not any(part.__class__ is BVar for part in items):
+        total = np.zeros(token.shape, token.dtype)
+        for key, part in later:
+            np.add.at(total, key, part)
+        return total if dense is None else dense + total
+    tape = youngest(items)
+    total = _scatter(None, token, [(key, _operand(part, tape)) for key, part in later])
+    on = [
+        (key, part)
+        for key, part in later
+        if part.__class__ is BVar and part._bvar_space.tape is tape
+    ]
+    parents = tuple((part._bvar_at, part._bvar_space) for _, part in on)
+    scattered = record(
+        tape, total, lambda dzdy: [dzdy[key] for key, _ in on], parents, Named("item cotangents")
+    )
+    return scattered if dense is None else dense + scattered
+
+
+_tape._scattered = _scatter
+
+register_space(
+    BVar,
+    Space(
+        lambda v: zero(v._bvar_value),
+        lambda v, w: v + w,
+        lambda v: one(v._bvar_value),
+    ),
+)
+
+
+# --- attributes and methods --------------------------------------------------------------------
+
+
+def _attribute(v: BVar, name: str) -> Any:
+    if name.startswith("_bvar_") or (name.startswith("__") and name.endswith("__")):
+        raise AttributeError(name)
+    root = _root(v)
+    cls = type(root)
+    if name in _OUTWARD and not is_record(root):
+        return getattr(root if hasattr(root, name) else np.float64(root), name)
+    if cls is float or cls is int:
+        own = getattr(float, name, None)
+        cls = float if own is not None and registry.find(own) is not None else np.float64
+    if isinstance(root, tuple) and hasattr(cls, "_fields") and name in cls._fields:
+        return _item(v, cls._fields.index(name))
+    of_class = _of_class(cls, name)
+    entry = None if of_class is None else registry.find(_function_of(of_class))
+    if entry is not None:
+        if hasattr(of_class, "__set__") or isinstance(of_class, property):
+            return entry.twin(v)
+        if isinstance(of_class, staticmethod):
+            return entry.twin
+        return MethodType(entry.twin, cls if isinstance(of_class, classmethod) else v)
+    if is_record(root) and not isinstance(of_class, property):
+        try:
+            part = object.__getattribute__(root, name)
+        except AttributeError:
+            part = getattr(root, name)
+        if of_class is None or type(of_class).__name__ in ("member_descriptor", "_tuplegetter"):
+            return _read(v, getattr(v._bvar_value, name), name, root)
+    if of_class is None:
+        getattr(root, name)  # raises the AttributeError of the value's own class
+        return _read(v, getattr(v._bvar_value, name), name, root)
+    if cls.__flags__ & (1 << 9):  # a class made by a class statement: run its own body on v
+        if isinstance(of_class, property) and of_class.fget is not None:
+            return of_class.fget(v)
+        if hasattr(of_class, "func") and hasattr(of_class, "attrname"):  # cached_property
+            return of_class.func(v)
+        if callable(of_class) and hasattr(of_class, "__get__"):
+            return MethodType(of_class, v)
+        return getattr(root, name)
+    raise unlifted(of_class)
+
+
+# What an array is from outside, which nothing flows through.
+_OUTWARD: Final = frozenset({"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "strides"})
+
+
+def _of_class(cls: type, name: str) -> Any:
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
+def _function_of(of_class: Any) -> Any:
+    if isinstance(of_class, (staticmethod, classmethod)):
+        return of_class.__func__
+    return of_class.fget if isinstance(of_class, property) else of_class
+
+
+# --- NumPy's ufunc protocol --------------------------------------------------------------------
+
+ARITHMETIC: Final[dict[Any, Any]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.power: operator.pow,
+    np.remainder: operator.mod,
+    np.negative: operator.neg,
+    np.positive: operator.pos,
+    np.absolute: operator.abs,
+}
+
+
+def arithmetic(operation: Any, x: Any, y: Any = None) -> Any:
+    """The result of an operator, by the rules of this module; plain where nothing is recorded."""
+    if y is None:
+        return _unary(operation, x) if x.__class__ is BVar else operation(x)
+    if x.__class__ is BVar or y.__class__ is BVar:
+        return _binary(operation, x, y)
+    return operation(x, y)
+
+
+_REDUCTIONS: Final = {
+    np.add: (np.sum, np.cumsum),
+    np.multiply: (np.prod, np.cumprod),
+    np.maximum: (np.max, None),
+    np.minimum: (np.min, None),
+}
+
+
+def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A ufunc's call with settings, or one of its methods."""
+    out = kwargs.pop("out", None)
+    if out is not None:
+        return _into(out, _ufunc(ufunc, method, inputs, kwargs), ufunc, kwargs.get("where", True))
+    if method == "__call__":
+        operation = ARITHMETIC.get(ufunc)
+        twin = partial(arithmetic, operation) if operation is not None else _twin(ufunc)
+        where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("casting", "order", "subok")}
+        if where is not True:
+            inputs = _masked(inputs, value_of(where))
+        result = twin(*inputs, **kwargs)
+        return result if dtype is None else result.astype(dtype)
+    if method in ("reduce", "accumulate") and ufunc in _REDUCTIONS:
+        function = _REDUCTIONS[ufunc][method == "accumulate"]
+        if function is not None:
+            settings = dict(zip(("axis", "dtype", "out", "keepdims"), inputs[1:], strict=False))
+            settings = {"axis": 0, **settings, **kwargs}
+            return _twin(function)(inputs[0], **settings)
+    if method == "outer":
+        x, y = inputs
+        shape = (*np.shape(_root(x)), *(1,) * np.ndim(_root(y)))
+        return _ufunc(ufunc, "__call__", (_twin(np.reshape)(x, shape), y), kwargs)
+    entry = registry.find(ufunc)
+    if entry is not None and entry.kind == "locally constant":
+        return getattr(ufunc, method)(*map(value_of, inputs), **kwargs)
+    raise NoGradientError(
+        f"{dotted_name(ufunc)}.{method} has no twin.",
+        f"Write it with {dotted_name(ufunc)} itself and functions such as np.sum.",
+    )
+
+
+def _masked(inputs: tuple[Any, ...], where: Any) -> tuple[Any, ...]:
+    """Inputs whose unwanted elements are replaced by a wanted one, so that none is infinite."""
+    if not np.any(where):
+        return tuple(np.ones(np.shape(_root(x))) for x in inputs)
+    first = tuple(index[0] for index in np.nonzero(where))
+    shape = np.broadcast_shapes(np.shape(where), *(np.shape(_root(x)) for x in inputs))
+    safe = [np.broadcast_to(_root(value_of(x)), shape)[first] if len(first) == len(shape)
+            else np.broadcast_to(_root(value_of(x)), shape)[(..., *first)] for x in inputs]
+    return tuple(_twin(np.where)(where, x, s) for x, s in zip(inputs, safe, strict=True))
+
+
+def _into(out: Any, result: Any, ufunc: Any, where: Any) -> Any:
+    target = out[0] if isinstance(out, tuple) else out
+    if target.__class__ is not BVar:
+        raise ConversionError(
+            f"{dotted_name(ufunc)} was given a plain array as out= and a BVar to write into it.",
+            "Write a = a + v instead of a += v, and leave out= away.",
+        )
+    if where is not True:
+        result = _twin(np.where)(value_of(where), result, target)
+    return _in_place(target, result)
+
+
+def _twin(function: Any) -> Any:
+    entry = registry.find(function)
+    if entry is None:
+        raise unlifted(function)
+    return entry.twin
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+def unlifted(function: Any) -> LiftError:
+    """The error of a function that has no twin, given a BVar."""
+    name = dotted_name(function)
+    return NoGradientError(
+        f"{name} has no gradient here: it is not lifted.",
+        f"Write lifted(grad=...)({name}), or locally_constant({name}) if its result does not vary.",
+    )
+
+
+def _conversion(v: BVar, what: str, remedy: str) -> ConversionError:
+    value = repr(v._bvar_value)
+    return ConversionError(
+        f"{what} would drop the gradient of a BVar.",
+        f"{remedy}; a lifted function (np.sin for math.sin) takes BVars, and value_of(v) is the "
+        "value as a constant.",
+        value=value if len(value) < 80 else f"{value[:77]}...",
+    )
+
+
+def foreign_tape(where: str) -> TapeError:
+    """The error of a result that belongs to a run inside this one."""
+    return TapeError(
+        f"{where} returned a BVar of a run that is not its own.",
+        "Return what the inner run returned, not a BVar that it made.",
+    )
+

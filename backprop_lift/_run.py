@@ -1,0 +1,304 @@
+"""The runners: backprop, backprop_with, eval_bp, grad_bp.
+
+Positional arguments are differentiated, each arriving as one BVar; keyword arguments are settings
+and pass untouched. There is no other option. Where the function has a twin, the twin is run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ._bvar import BVar, foreign_tape, has_bvar, input_var
+from ._registry import dotted_name, registry
+from ._space import ZERO, is_record, one, parts_of, rebuilt, zero
+from ._tape import Accumulator, Tape, Token, fitted, sweep
+from .errors import CotangentError
+
+__all__ = ["backprop", "backprop_with", "eval_bp", "grad_bp"]
+
+
+def eval_bp(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
+    """The value of a function on BVars at plain arguments: just the call, no tape.
+
+    Parameters
+    ----------
+    f : callable
+    *xs, **settings
+        Its arguments.
+
+    Returns
+    -------
+    object
+        ``f(*xs, **settings)``.
+
+    Examples
+    --------
+    >>> from backprop_lift import eval_bp
+    >>> eval_bp(lambda x: x ** 2 + 3, 9.0)
+    84.0
+    """
+    return _lifted(f)(*xs, **settings)
+
+
+def grad_bp(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
+    """The gradient of a function.
+
+    Parameters
+    ----------
+    f : callable
+        Takes BVars of the `xs`, and the settings.
+    *xs
+        Differentiated: numbers, arrays, or lists, tuples, dicts and records of these. Without
+        any, a function of them is returned.
+    **settings
+        Passed to `f` untouched.
+
+    Returns
+    -------
+    object
+        The gradient, with the structure of `x`; a tuple of gradients for several arguments.
+        Where `f` returns more than one number, it is the gradient of their sum.
+
+    Raises
+    ------
+    LiftError
+        Where a gradient is not known. A complex result needs `backprop_with` and a seed.
+
+    Examples
+    --------
+    >>> from backprop_lift import grad_bp
+    >>> grad_bp(lambda x: x ** 2 + 3, 9.0)
+    18.0
+    >>> grad_bp(lambda x, y: x * y, 2.0, 5.0)
+    (5.0, 2.0)
+    """
+    if not xs:
+        return lambda *xs, **settings: grad_bp(f, *xs, **settings)
+    return backprop(f, *xs, **settings)[1]
+
+
+def backprop(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
+    """The value of a function, and its gradient.
+
+    Parameters
+    ----------
+    f, *xs, **settings
+        As for `grad_bp`.
+
+    Returns
+    -------
+    y : object
+        The result, plain.
+    gradient : object
+        As `grad_bp` gives it.
+
+    Examples
+    --------
+    >>> from backprop_lift import backprop
+    >>> backprop(lambda x: x ** 2 + 3, 9.0)
+    (84.0, 18.0)
+    """
+    if not xs:
+        return lambda *xs, **settings: backprop(f, *xs, **settings)
+    run = _Run(f, xs, settings)
+    _refuse_complex(run)
+    gradient = run.gradient(run.nodes, one(run.y))
+    return run.y, gradient
+
+
+def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
+    """The value of a function, and its scaled gradient: what `Op.run` returns.
+
+    Parameters
+    ----------
+    f, *xs, **settings
+        As for `grad_bp`.
+
+    Returns
+    -------
+    y : object
+        The result, plain.
+    scaled_grad : callable
+        ``dzdy -> dzdx``; a tuple of cotangents for several arguments. It may be called any
+        number of times, with cotangents of the structure of `y`.
+
+    Examples
+    --------
+    >>> from backprop_lift import backprop_with
+    >>> y, scaled_grad = backprop_with(lambda x: x ** 3, 2.0)
+    >>> y, scaled_grad(1.0), scaled_grad(10.0)
+    (8.0, 12.0, 120.0)
+    """
+    if not xs:
+        return lambda *xs, **settings: backprop_with(f, *xs, **settings)
+    run = _Run(f, tuple(_own(x) for x in xs), settings)
+    return run.y, lambda dzdy: run.gradient(list(run.nodes), dzdy)
+
+
+def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
+    entry = registry.find(f)
+    return f if entry is None else entry.twin  # type: ignore[no-any-return]
+
+
+def _own(x: Any) -> Any:
+    """A copy of the arrays in `x`: their owner may write into them before the last sweep."""
+    if x.__class__ is np.ndarray:
+        return x.copy()
+    parts = parts_of(x)
+    if parts is None or x.__class__ is BVar:
+        return x
+    return rebuilt(x, [(key, _own(part)) for key, part in parts])
+
+
+class _Run:
+    """One recorded call: its tape, its result, and how to sweep it."""
+
+    def __init__(self, f: Callable[..., Any], xs: tuple[Any, ...], settings: Any) -> None:
+        self.name = dotted_name(f)
+        self.xs = xs
+        tape = Tape(self.name)
+        try:
+            inputs = [input_var(tape, x) for x in xs]
+            y = _lifted(f)(*inputs, **settings)
+            self.outputs = list(_outputs(y, tape, self.name)) if has_bvar(y) else []
+            self.y = _plain(y, tape) if self.outputs else y
+        finally:
+            tape.close()
+        last = max((v._bvar_at for _, v in self.outputs), default=-1)
+        self.nodes = tape
+        del tape[max(last + 1, len(xs)) :]
+
+    def gradient(self, nodes: Any, dzdy: Any) -> Any:
+        seeds = list(self._seeds(dzdy))
+        slots = sweep(nodes, seeds, len(self.xs)) if seeds else [None] * len(self.xs)
+        del seeds, dzdy
+        found = []
+        for x in reversed(self.xs):
+            found.append(_finished(slots.pop(), x))
+        found.reverse()
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def _seeds(self, dzdy: Any) -> Iterator[tuple[int, Any]]:
+        if dzdy is ZERO:
+            return
+        whole = Token(None, self.y)
+        if self.outputs and dzdy is not None:
+            for path, v in self.outputs:
+                part, y = dzdy, self.y
+                for key in path:
+                    part, y = _part(part, key, y), _part(y, key, y)
+                if part is None or part is ZERO:
+                    continue
+                rule = _Seed(self.name)
+                yield v._bvar_at, fitted(part, v._bvar_space, None, rule)
+        elif not self.outputs and whole.shape is not None:
+            fitted(dzdy, whole, None, _Seed(self.name))
+
+
+class _Seed:
+    """Names a run in the error of a cotangent that does not fit its result."""
+
+    where = ""
+
+    def __init__(self, name: str) -> None:
+        self.name = f"{name}'s result (the seed)"
+
+
+def _part(whole: Any, key: Any, like: Any) -> Any:
+    if is_record(like):
+        return whole.get(key) if isinstance(whole, dict) else getattr(whole, key, None)
+    try:
+        return whole[key]
+    except (KeyError, IndexError, TypeError):
+        raise CotangentError(
+            "A cotangent has not the structure of the result that it belongs to.",
+            "Give one part for each part of the result.",
+            expected=f"a part {key!r}",
+            got=repr(whole)[:100],
+        ) from None
+
+
+def _outputs(y: Any, tape: Tape, name: str, path: Any = ()) -> Iterator[tuple[Any, BVar]]:
+    """The BVars of this tape in a result, with the path to each."""
+    if y.__class__ is BVar:
+        other = y._bvar_space.tape
+        if other is tape:
+            yield path, y
+        elif other.serial > tape.serial:
+            raise foreign_tape(name)
+        elif other.__class__ is not Tape:
+            other.append(())  # refuses
+    elif has_bvar(y):
+        for key, part in parts_of(y) or ():
+            yield from _outputs(part, tape, name, (*path, key))
+
+
+def _plain(y: Any, tape: Tape) -> Any:
+    """A result without the BVars of this tape, whose arrays belong to the caller."""
+    if y.__class__ is BVar:
+        if y._bvar_space.tape is not tape:
+            return y
+        value = y._bvar_value
+        return value.copy() if value.__class__ is np.ndarray else value
+    if not has_bvar(y):
+        return y
+    return rebuilt(y, [(key, _plain(part, tape)) for key, part in parts_of(y) or ()])
+
+
+def _refuse_complex(run: _Run) -> None:
+    for _, v in run.outputs:
+        if v._bvar_space.dtype is not None and v._bvar_space.dtype.kind == "c":
+            raise CotangentError(
+                f"{run.name} returned a complex value, whose gradient needs a direction.",
+                "Return a real number such as abs(y), or seed it: backprop_with(f, x)[1](dzdy).",
+            )
+
+
+def _finished(slot: Any, x: Any) -> Any:
+    """The gradient as it leaves the library: dense, of the types of `x`, writable, not shared."""
+    if slot.__class__ is Accumulator:
+        slot = slot.total() if slot.reached else None
+    if slot is None or slot is ZERO:
+        return zero(x)
+    return _own_parts(slot, x, 3)
+
+
+def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
+    """`dzdx`, with what others hold as well copied.
+
+    Parameters
+    ----------
+    references : int
+        How many references to `dzdx` the callers hold, as `sys.getrefcount` counts them.
+    """
+    cls = dzdx.__class__
+    if cls is BVar or cls is float:
+        return dzdx
+    if cls is np.ndarray:
+        kind = x.__class__
+        if kind is not np.ndarray and isinstance(x, (float, int, complex, np.generic)):
+            return _number(dzdx[()], x)
+        if dzdx.base is None and dzdx.flags.writeable and sys.getrefcount(dzdx) <= references + 1:
+            return dzdx
+        return dzdx.copy()
+    if x.__class__ is np.ndarray:
+        return np.array(dzdx, x.dtype if x.dtype.kind in "fc" else float)
+    if isinstance(x, (float, int, complex, np.generic)):
+        return _number(dzdx, x)
+    parts = parts_of(dzdx)
+    if parts is None:
+        return dzdx
+    values = dict(parts_of(x) or ())
+    return rebuilt(dzdx, [(key, _own_parts(part, values.get(key), 5)) for key, part in parts])
+
+
+def _number(dzdx: Any, x: Any) -> Any:
+    if x.__class__ is float or isinstance(x, int):
+        return float(dzdx)
+    if x.__class__ is complex:
+        return complex(dzdx)
+    return (x.dtype if x.dtype.kind in "fc" else np.dtype(float)).type(dzdx)

@@ -1,0 +1,406 @@
+"""Spaces: what a type must answer so that its values can be differentiated.
+
+A `Space` is the `Backprop` class of the original: ``zero(x)``, ``add(x, y)`` and ``one(x)``.
+Numbers and arrays have one; a list, tuple, dict, dataclass or other record is a space when its
+parts are, part by part; ``bool``, ``str``, ``None`` and other values without numbers have the
+trivial space, whose only cotangent is ``None``. `register_space` adds a type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import numbers
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from .errors import SpaceError
+
+__all__ = ["ZERO", "Space", "add", "one", "register_space", "space_of", "zero"]
+
+
+class _Zero:
+    """The symbolic zero: a cotangent through which nothing flows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ZERO"
+
+    def __add__(self, other: Any) -> Any:
+        return other
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> _Zero:
+        return self
+
+    __rmul__ = __truediv__ = __mul__
+
+    def __neg__(self) -> _Zero:
+        return self
+
+    def __reduce__(self) -> str:
+        return "ZERO"
+
+
+ZERO: Final = _Zero()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Space:
+    """What a type must answer.
+
+    Parameters
+    ----------
+    zero, one : callable
+        ``zero(x)`` and ``one(x)``, with the shape of `x`. ``one(x)`` is the gradient of the
+        identity at `x`.
+    add : callable
+        ``add(x, y)``; commutative and associative, with ``zero(x)`` as identity; returns a new
+        value and changes neither argument.
+
+    Notes
+    -----
+    `backprop_lift.gradcheck.laws` checks the laws for any type.
+    """
+
+    zero: Callable[[Any], Any]
+    add: Callable[[Any, Any], Any]
+    one: Callable[[Any], Any]
+
+
+def _add_parts_missing(x: Any, y: Any) -> Any:
+    return y if x is None else x
+
+
+TRIVIAL: Final = Space(lambda x: None, _add_parts_missing, lambda x: None)
+
+# Values without numbers: their cotangent is None. Subclasses count, but for int's (bool, IntEnum).
+_WITHOUT_NUMBERS: Final = (
+    bool,
+    str,
+    bytes,
+    type(None),
+    np.bool_,
+    np.character,
+    np.datetime64,
+    np.timedelta64,
+    enum.Enum,
+    type,
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    slice,
+    range,
+    type(Ellipsis),
+    np.dtype,
+    np.ufunc,
+    np.random.Generator,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    datetime.tzinfo,
+    types.MappingProxyType,
+    frozenset,
+    set,
+)
+
+
+def _float_type(x: Any) -> Any:
+    """The type of cotangents of the number or array `x`: integers become floats."""
+    kind = x.dtype.kind
+    return x.dtype if kind in "fc" else np.dtype(float)
+
+
+def _array_filled(x: Any, fill: float) -> Any:
+    if x.dtype.kind in "fciu":
+        return np.full(x.shape, fill, _float_type(x))
+    if x.dtype.kind == "O":
+        parts = np.empty(x.shape, object)
+        for index in np.ndindex(x.shape):
+            parts[index] = (one if fill else zero)(x[index])
+        return parts
+    return None
+
+
+def _scalar_filled(x: Any, fill: float) -> Any:
+    return _float_type(x).type(fill)
+
+
+_NUMBER: Final = Space(lambda x: 0.0, lambda x, y: x + y, lambda x: 1.0)
+_COMPLEX: Final = Space(lambda x: 0j, lambda x, y: x + y, lambda x: 1 + 0j)
+_EXACT: Final = Space(lambda x: type(x)(0), lambda x, y: x + y, lambda x: type(x)(1))
+_SCALAR: Final = Space(
+    lambda x: _scalar_filled(x, 0), lambda x, y: x + y, lambda x: _scalar_filled(x, 1)
+)
+
+
+def _add_arrays(x: Any, y: Any) -> Any:
+    if x is None or y is None:
+        return _add_parts_missing(x, y)
+    if np.shape(x) != np.shape(y):
+        raise SpaceError(
+            "add was given arrays of different shapes.",
+            "Cotangents of one value have its shape.",
+            expected=np.shape(x),
+            got=np.shape(y),
+        )
+    return x + y
+
+
+_ARRAY: Final = Space(lambda x: _array_filled(x, 0), _add_arrays, lambda x: _array_filled(x, 1))
+
+_registered: dict[type, Space] = {
+    float: _NUMBER,
+    int: _NUMBER,
+    complex: _COMPLEX,
+    fractions.Fraction: _EXACT,
+    decimal.Decimal: _EXACT,
+    np.ndarray: _ARRAY,
+}
+
+
+# --- records -----------------------------------------------------------------------------------
+
+
+def is_namedtuple(cls: type) -> bool:
+    """Is `cls` a tuple with named fields?"""
+    return issubclass(cls, tuple) and hasattr(cls, "_fields") and hasattr(cls, "_make")
+
+
+def _is_record(cls: type) -> bool:
+    """Is `cls` a class of objects that are their attributes, and nothing else?"""
+    return (
+        cls.__flags__ & (1 << 9) != 0  # a class made by a class statement
+        and cls not in _registered
+        and not issubclass(cls, (*_WITHOUT_NUMBERS, numbers.Number, np.ndarray, np.generic))
+        and not issubclass(cls, (BaseException, Iterator))
+        and not any(
+            hasattr(cls, name)
+            for name in ("__array__", "__array_interface__", "__array_ufunc__", "__call__")
+        )
+        and (dataclasses.is_dataclass(cls) or _has_attributes(cls))
+    )
+
+
+def _has_attributes(cls: type) -> bool:
+    return cls.__dictoffset__ != 0 or any(_slots(cls))
+
+
+def _slots(cls: type) -> Iterator[str]:
+    for base in reversed(cls.__mro__):
+        slots = base.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            if slot not in ("__dict__", "__weakref__"):
+                yield f"_{base.__name__.lstrip('_')}{slot}" if slot.startswith("__") else slot
+
+
+_record_types: dict[type, bool] = {}
+
+
+def is_record(value: Any) -> bool:
+    """Are the parts of `value` its attributes?"""
+    cls = value.__class__
+    known = _record_types.get(cls)
+    if known is None:
+        known = _record_types[cls] = _is_record(cls)
+    return known
+
+
+def fields_of(record: Any) -> list[tuple[str, Any]]:
+    """The attributes of a record, as (name, value)."""
+    found = dict(getattr(record, "__dict__", ()))
+    for slot in _slots(record.__class__):
+        if slot not in found and hasattr(record, slot):
+            found[slot] = getattr(record, slot)
+    return list(found.items())
+
+
+def parts_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    """The parts of a container as (key, part), or None for a value that has none.
+
+    The key of a part is its index, key or attribute name.
+    """
+    cls = value.__class__
+    if cls is float or cls is np.ndarray:
+        return None
+    if issubclass(cls, (list, tuple)):
+        return enumerate(value)
+    if issubclass(cls, Mapping):
+        return value.items()
+    if cls in _registered:
+        return None
+    return fields_of(value) if is_record(value) else None
+
+
+def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
+    """A container like `value` with other parts, made without calling `__init__`."""
+    cls = value.__class__
+    if cls is list:
+        return [part for _, part in parts]
+    if cls is tuple:
+        return tuple([part for _, part in parts])
+    if cls is dict:
+        return dict(parts)
+    if issubclass(cls, tuple):
+        return tuple.__new__(cls, [part for _, part in parts])
+    if issubclass(cls, list):
+        filled = cls.__new__(cls)
+        list.extend(filled, [part for _, part in parts])
+        return filled
+    if issubclass(cls, Mapping):
+        if issubclass(cls, dict):
+            filled_dict = cls.__new__(cls)
+            if hasattr(value, "default_factory"):
+                filled_dict.default_factory = value.default_factory  # type: ignore[attr-defined]
+            for key, part in parts:
+                dict.__setitem__(filled_dict, key, part)
+            return filled_dict
+        return dict(parts)
+    record = object.__new__(cls)
+    for name, part in parts:
+        object.__setattr__(record, name, part)
+    return record
+
+
+# --- zero, add, one ----------------------------------------------------------------------------
+
+
+def _add_containers(x: Any, y: Any) -> Any:
+    if x is None or y is None:
+        return _add_parts_missing(x, y)
+    if isinstance(x, Mapping):
+        keys = [*x, *(key for key in y if key not in x)]
+        return rebuilt(
+            x, [(k, add(x[k], y[k]) if k in x and k in y else (x if k in x else y)[k]) for k in keys]
+        )
+    xs, ys = list(parts_of(x) or ()), list(parts_of(y) or ())
+    if [key for key, _ in xs] != [key for key, _ in ys]:
+        raise SpaceError(
+            f"add was given two values of {type(x).__name__} with different parts.",
+            "Cotangents of one value have its structure; pad the shorter one first.",
+            expected=f"{len(xs)} parts",
+            got=f"{len(ys)} parts",
+        )
+    return rebuilt(x, [(key, add(a, b)) for (key, a), (_, b) in zip(xs, ys, strict=True)])
+
+
+_CONTAINER: Final = Space(
+    lambda x: rebuilt(x, [(key, zero(part)) for key, part in parts_of(x) or ()]),
+    _add_containers,
+    lambda x: rebuilt(x, [(key, one(part)) for key, part in parts_of(x) or ()]),
+)
+
+
+def space_of(cls: Any) -> Space:
+    """The space of a type.
+
+    Parameters
+    ----------
+    cls : type
+        The type of a value; a value stands for its type.
+
+    Returns
+    -------
+    Space
+
+    Raises
+    ------
+    SpaceError
+        If the type is unknown; the message tells how to register it.
+    """
+    value_type = cls if isinstance(cls, type) else cls.__class__
+    space = _registered.get(value_type)
+    if space is None:
+        space = _registered[value_type] = _derived_space(value_type)
+    return space
+
+
+def _derived_space(cls: type) -> Space:
+    if issubclass(cls, _WITHOUT_NUMBERS):
+        return TRIVIAL
+    if issubclass(cls, np.generic):
+        return _SCALAR
+    if issubclass(cls, (list, tuple, Mapping)) or _is_record(cls):
+        return _CONTAINER
+    for base in cls.__mro__[1:]:
+        if base in _registered:
+            return _registered[base]
+    if callable(getattr(cls, "__call__", None)):  # noqa: B004 - asks whether instances are
+        return TRIVIAL
+    raise SpaceError(
+        f"{cls.__module__}.{cls.__qualname__} has no space: zero, add and one are not known.",
+        f"Write register_space({cls.__name__}, zero=..., add=..., one=...), "
+        "or pass the value by keyword if it is a setting.",
+    )
+
+
+def register_space(
+    cls: type,
+    space: Space | None = None,
+    *,
+    zero: Callable[[Any], Any] | None = None,
+    add: Callable[[Any, Any], Any] | None = None,
+    one: Callable[[Any], Any] | None = None,
+    replace: bool = False,
+) -> None:
+    """Give a type its `zero`, `add` and `one`.
+
+    Parameters
+    ----------
+    cls : type
+        Subclasses inherit the space.
+    space : Space, optional
+        The three functions in one; or name each of them.
+    zero, add, one : callable, optional
+        As in `Space`.
+    replace : bool, optional
+        Allow a type that has a space already.
+
+    Raises
+    ------
+    SpaceError
+        If a function is missing, or the type has a space and `replace` is false.
+    """
+    if space is None:
+        if zero is None or add is None or one is None:
+            missing = [n for n, f in (("zero", zero), ("add", add), ("one", one)) if f is None]
+            raise SpaceError(
+                f"register_space({cls.__name__}) was not given {' and '.join(missing)}.",
+                "A space needs zero=, add= and one=.",
+            )
+        space = Space(zero, add, one)
+    if cls in _registered and _registered[cls] is not space and not replace:
+        raise SpaceError(
+            f"{cls.__module__}.{cls.__qualname__} has a space already.",
+            "Write replace=True to replace it.",
+        )
+    _registered[cls] = space
+    _record_types.pop(cls, None)
+
+
+def zero(x: Any) -> Any:
+    """The zero of the space of `x`, with its shape: the cotangent through which nothing flows."""
+    return space_of(x.__class__).zero(x)
+
+
+def one(x: Any) -> Any:
+    """The gradient of the identity at `x`: ones in its shape."""
+    return space_of(x.__class__).one(x)
+
+
+def add(x: Any, y: Any) -> Any:
+    """The sum of two cotangents of one value; a `ZERO` or a missing part (None) adds nothing."""
+    if x is ZERO or x is None:
+        return y
+    if y is ZERO or y is None:
+        return x
+    return space_of(x.__class__).add(x, y)
