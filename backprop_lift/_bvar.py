@@ -406,11 +406,13 @@ class BVar:
 
     def __iter__(self) -> Iterator[Any]:
         value = self._bvar_value
-        if value.__class__ is BVar or not isinstance(value, Mapping):
-            if value.__class__ is not BVar:
-                iter(value)
-            return (_item(self, i) for i in range(len(value)))
-        return iter(value)
+        if value.__class__ is list or value.__class__ is tuple:
+            return (_read(self, part, i, value) for i, part in enumerate(value))
+        root = _root(value)
+        iterator = iter(root)  # raises for a number
+        if isinstance(root, Mapping):
+            return iterator
+        return (_item(self, i) for i in range(len(root)))
 
     def __reversed__(self) -> Iterator[Any]:
         return (_item(self, i) for i in reversed(range(len(self._bvar_value))))
@@ -544,7 +546,7 @@ def youngest(values: Any) -> Tape:
     for value in values:
         if value.__class__ is BVar:
             other = value._bvar_space.tape
-            if tape is None or other.serial > tape.serial:
+            if tape is None or (other is not tape and other.serial > tape.serial):
                 tape = other
     if tape.__class__ is not Tape:
         tape.append(())  # refuses
@@ -619,8 +621,8 @@ _COPIED: Final = 1 << 16
 
 
 def kept_alive(value: Any) -> Any:
-    """A plain array as a node may hold it: what its owner writes into it later does not count."""
-    if value.__class__ is np.ndarray and value.nbytes <= _COPIED and value.flags.writeable:
+    """A caller's array as a node may hold it: what is written into it later does not count."""
+    if value.__class__ is np.ndarray and value.nbytes <= _COPIED:
         return value.copy()
     return value
 
@@ -702,33 +704,42 @@ def _operand(x: Any, tape: Tape) -> Any:
 def _binary(op: Any, x: Any, y: Any) -> Any:
     """``op(x, y)`` with at least one BVar, for any spaces, shapes and tapes."""
     for other in (x, y):
-        if other.__class__ is not BVar and other.__class__ not in _PLAIN:
+        cls = other.__class__
+        if cls is not BVar and cls not in _PLAIN:
             foreign = _foreign(op, x, y, other)
             if foreign is not None:
                 return foreign
     tape = youngest((x, y))
-    a, b = _operand(x, tape), _operand(y, tape)
+    on_x = x.__class__ is BVar and x._bvar_space.tape is tape
+    on_y = y.__class__ is BVar and y._bvar_space.tape is tape
+    a = x._bvar_value if on_x else x
+    b = y._bvar_value if on_y else y
     value = op(a, b)
     token = tape.token(value)
-    if token.shape is None and (_without_numbers(value) or isinstance(value, (list, tuple))):
-        return _joined_sequences(tape, x, y) if isinstance(value, (list, tuple)) else value
-    on_x, on_y = a is not x, b is not y
+    if token.shape is None:
+        if isinstance(_root(value), (list, tuple)):
+            return _joined_sequences(x, y)
+        if _without_numbers(value):
+            return value
     if token.kept is not None and on_x is not on_y:
         node = _scaled(op, x, y, a, b, value, token, on_x)
         if node is not None:
             at = len(tape)
             tape.append(node)
             return _bvar(value, token, at)
-    grad_x, grad_y = _GRADS[op](kept_alive(a), kept_alive(b), value)
+    grad_x, grad_y = _GRADS[op](a if on_x else kept_alive(a), b if on_y else kept_alive(b), value)
+    at = len(tape)
     if on_x and on_y:
-        parents = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
-        return record(
-            tape, value, lambda dzdy: (grad_x(dzdy), grad_y(dzdy)), parents, _NAMES[op]
-        )
-    on, grad = (x, grad_x) if on_x else (y, grad_y)
-    return record(
-        tape, value, lambda dzdy: (grad(dzdy),), ((on._bvar_at, on._bvar_space),), _NAMES[op]
-    )
+        parents: Any = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
+        scaled_grad = lambda dzdy: (grad_x(dzdy), grad_y(dzdy))  # noqa: E731 - the pair of both
+    elif on_x:
+        parents = ((x._bvar_at, x._bvar_space),)
+        scaled_grad = lambda dzdy: (grad_x(dzdy),)  # noqa: E731
+    else:
+        parents = ((y._bvar_at, y._bvar_space),)
+        scaled_grad = lambda dzdy: (grad_y(dzdy),)  # noqa: E731
+    tape.append((CALL, scaled_grad, parents, _NAMES[op], _site()))
+    return _bvar(value, token, at)
 
 
 def _scaled(
@@ -776,7 +787,7 @@ def _root(v: Any) -> Any:
     return v
 
 
-def _joined_sequences(tape: Tape, x: Any, y: Any) -> Any:
+def _joined_sequences(x: Any, y: Any) -> Any:
     """``list + list`` with BVars of lists, or ``list * int``: the parts, collected again."""
     if isinstance(_root(x), (list, tuple)) and isinstance(_root(y), (list, tuple)):
         return collect(type(_root(x))([*x, *y]))
@@ -824,28 +835,39 @@ def _is_basic(key: Any) -> bool:
 
 
 def _item(v: BVar, key: Any) -> Any:
-    key = _plain_key(key)
+    if key.__class__ is not int:
+        key = _plain_key(key)
     value = v._bvar_value
     part = value[key]
     root = _root(value)
-    if isinstance(root, (list, tuple)) and not isinstance(key, slice):
+    if root.__class__ is np.ndarray:
+        if key.__class__ is not int:
+            key = _frozen_key(key)
+    elif isinstance(root, (list, tuple)) and not isinstance(key, slice):
         key = operator.index(key)
         if key < 0:
             key += len(root)
-    elif key.__class__ is np.ndarray or key.__class__ is list or key.__class__ is tuple:
-        key = _frozen_key(key)
     return _read(v, part, key, root)
 
 
 def _frozen_key(key: Any) -> Any:
-    if key.__class__ is tuple:
-        return tuple(map(_frozen_key, key))
-    return np.array(key) if key.__class__ in (list, np.ndarray) else key
+    cls = key.__class__
+    if cls is tuple:
+        if any(k.__class__ is np.ndarray or k.__class__ is list for k in key):
+            return tuple(map(_frozen_key, key))
+    elif cls is list or cls is np.ndarray:
+        return np.array(key)
+    return key
 
 
 def _read(v: BVar, part: Any, key: Any, root: Any) -> Any:
     """A BVar of a part of the value, with an ITEM node; a part without numbers stays plain."""
-    if part.__class__ is not float and part.__class__ is not BVar and _without_numbers(part):
+    cls = part.__class__
+    is_array = cls is np.ndarray
+    if is_array:
+        if part.dtype.kind not in "fciuO":
+            return part
+    elif cls is not float and cls is not BVar and cls is not np.float64 and _without_numbers(part):
         return part
     space = v._bvar_space
     tape = space.tape
@@ -854,9 +876,15 @@ def _read(v: BVar, part: Any, key: Any, root: Any) -> Any:
     r._bvar_space = tape.token(part)
     r._bvar_at = len(tape)
     tape.append((ITEM, v._bvar_at, key, space))
-    if root.__class__ is np.ndarray and isinstance(_root(part), np.ndarray) and _is_basic(key):
+    if root.__class__ is np.ndarray and (is_array or cls is BVar) and _is_view(part, key):
         _link(v, r, key)
     return r
+
+
+def _is_view(part: Any, key: Any) -> bool:
+    if key.__class__ is int:
+        return isinstance(_root(part), np.ndarray)
+    return _is_basic(key) and isinstance(_root(part), np.ndarray)
 
 
 def _link(base: BVar, view: BVar, key: Any) -> None:

@@ -497,6 +497,12 @@ class Rule:
             if name not in self.parameters:
                 raise self._error(f"has no parameter {name!r} to be ignored")
         handled = {*self._wrt, *ignores, *(n for needs in self.needs.values() for n in needs)}
+        kinds = {p.kind for p in self.signature.parameters.values()}
+        self._positional = (
+            [p.default for p in self.signature.parameters.values()]
+            if kinds <= {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+            else None
+        )
         self.handled = tuple(name for name in self.parameters if name in handled)
         self.unhandled = []
         for index, (name, p) in enumerate(self.signature.parameters.items()):
@@ -565,28 +571,25 @@ class Rule:
 
     def _apply(self, values: tuple[Any, ...]) -> Any:
         """Call the original on plain values, and record it where an argument holds a BVar."""
-        recorded = None
+        tape: Any = None
         for i in self._wrt_at:
             x = values[i]
             if x.__class__ is BVar:
-                recorded = True
+                other = x._bvar_space.tape
+                if tape is None or (other is not tape and other.serial > tape.serial):
+                    tape = other
             elif x.__class__ not in _PLAIN and has_bvar(x):
-                recorded = True
-                values = (*values[:i], self._collected(x), *values[i + 1 :])
+                return self._apply((*values[:i], collect(x), *values[i + 1 :]))
         for i in self._settings_at:
             setting = values[i]
             if setting.__class__ not in _PLAIN and has_bvar(setting):
                 values = (*values[:i], self._plain_setting(i, setting), *values[i + 1 :])
-        if recorded is None:
+        if tape is None:
             return self._call(values)
         for i, name, default in self.unhandled:
             if values[i] is not default:
                 self._check_default(name, values[i], default)
-        return self._record(values)
-
-    def _collected(self, x: Any) -> Any:
-        collected = collect(x)
-        return collected
+        return self._record(tape, values)
 
     def _plain_setting(self, i: int, setting: Any) -> Any:
         name = self.parameters[i]
@@ -621,69 +624,87 @@ class Rule:
         )
 
     def _call(self, values: tuple[Any, ...]) -> Any:
-        args, kwargs = _arguments(self.signature, values)
-        return self.original(*args, **kwargs)
+        defaults = self._positional
+        if defaults is None:
+            args, kwargs = _arguments(self.signature, values)
+            return self.original(*args, **kwargs)
+        n = len(values)
+        while n and values[n - 1] is defaults[n - 1]:
+            n -= 1  # defaults are the original's business
+        return self.original(*values[:n])
 
-    def _record(self, values: tuple[Any, ...]) -> Any:
-        tape = youngest([values[i] for i in self._wrt_at])
+    def _record(self, tape: Any, values: tuple[Any, ...]) -> Any:
         parents, on, plain = [], [], list(values)
+        inner = False
         for key, i in enumerate(self._wrt_at):
             x = values[i]
-            if x.__class__ is BVar and x._bvar_space.tape is tape:
-                parents.append((x._bvar_at, x._bvar_space))
-                on.append(key)
-                plain[i] = x._bvar_value
-        inner = any(plain[i].__class__ is BVar for i in self._wrt_at)
+            if x.__class__ is BVar:
+                space = x._bvar_space
+                if space.tape is tape:
+                    parents.append((x._bvar_at, space))
+                    on.append(key)
+                    x = plain[i] = x._bvar_value
+                    inner = inner or x.__class__ is BVar
+                else:
+                    inner = True
         if self.options["op"] is not None:
             return self._record_op(tape, plain, tuple(parents), on)
         result = self._apply(tuple(plain)) if inner else self._call(tuple(plain))
         if not self.options["complex"] and self.options["derivative"] is None:
             self._refuse_complex(plain, result)
-        scaled_grad = self._scaled_grad(plain, result, on)
-        return record(tape, result, scaled_grad, tuple(parents), self)
+        return record(tape, result, self._scaled_grad(plain, result, on), tuple(parents), self)
 
     def _refuse_complex(self, plain: list[Any], result: Any) -> None:
-        if any(_is_complex(plain[i]) for i in self._wrt_at) or _is_complex(result):
+        if _is_complex(result) or any(_is_complex(plain[i]) for i in self._wrt_at):
             raise UnhandledParameterError(
                 f"{self.name} was given complex values, for which its rule is not known to hold.",
                 "Check the rule in the convention dzdx = dzdy * conj(dy/dx), and say complex=True.",
                 rule=self.where,
             )
 
-    def _given(self, needs: tuple[str, ...], plain: list[Any], result: Any) -> dict[str, Any]:
-        index = self._index
-        return {
-            name: result
-            if name == "result" and name not in index
-            else kept_alive(plain[index[name]])
-            for name in needs
-        }
+    def _given(
+        self, needs: tuple[str, ...], plain: list[Any], result: Any, on: list[int]
+    ) -> dict[str, Any]:
+        """What a function of the rule asks for, by name; arrays of the caller are copied."""
+        given = {}
+        index, mine = self._index, [self._wrt_at[key] for key in on]
+        for name in needs:
+            i = index.get(name)
+            if i is None:
+                given[name] = result
+            else:
+                given[name] = plain[i] if i in mine else kept_alive(plain[i])
+        return given
 
     def _scaled_grad(self, plain: list[Any], result: Any, on: list[int]) -> Callable[[Any], Any]:
-        dense = None if self.options["symbolic_zeros"] else self
         if self.options["derivative"] is not None:
-            partials = [self._partial(self._wrt[key], plain, result) for key in on]
+            partials = [self._partial(self._wrt[key], plain, result, on) for key in on]
             return lambda dzdy: [dzdy * conj(partial()) for partial in partials]
         if None not in self.functions:
-            calls = []
-            for key in on:
-                name = self._wrt[key]
-                given = self._given(self.needs[name], plain, result)
-                calls.append((self.functions[name], given))
+            names = [self._wrt[key] for key in on]
+            if len(names) == 1:
+                function = self.functions[names[0]]
+                given = self._given(self.needs[names[0]], plain, result, on)
+                return lambda dzdy: (function(dzdy, **given),)
+            calls = [
+                (self.functions[name], self._given(self.needs[name], plain, result, on))
+                for name in names
+            ]
             return lambda dzdy: [f(dzdy, **given) for f, given in calls]
         function, count = self.functions[None], len(self._wrt)
-        given = self._given(self.needs[None], plain, result)
-        del dense
+        given = self._given(self.needs[None], plain, result, on)
 
         def scaled_grad(dzdy: Any) -> list[Any]:
-            found = function(dzdy, **given)
-            return [self._counted(found, count)[key] for key in on]
+            found = self._counted(function(dzdy, **given), count)
+            return [found[key] for key in on]
 
         return scaled_grad
 
-    def _partial(self, name: str, plain: list[Any], result: Any) -> Callable[[], Any]:
+    def _partial(
+        self, name: str, plain: list[Any], result: Any, on: list[int]
+    ) -> Callable[[], Any]:
         function = self.functions[name]
-        given = self._given(self.needs[name], plain, result)
+        given = self._given(self.needs[name], plain, result, on)
 
         def partial() -> Any:
             try:
@@ -737,7 +758,10 @@ class Rule:
 
 
 def _is_complex(value: Any) -> bool:
-    value = _rooted(value)
+    if value.__class__ is np.ndarray:
+        return value.dtype.kind == "c"
+    if value.__class__ is BVar:
+        return _is_complex(value._bvar_value)
     if isinstance(value, (list, tuple)):
         return any(map(_is_complex, value))
     return is_complex(value)

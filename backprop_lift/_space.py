@@ -103,7 +103,6 @@ _WITHOUT_NUMBERS: Final = (
     type(Ellipsis),
     np.dtype,
     np.ufunc,
-    np.random.Generator,
     datetime.date,
     datetime.time,
     datetime.timedelta,
@@ -224,13 +223,16 @@ def fields_of(record: Any) -> list[tuple[str, Any]]:
     return list(found.items())
 
 
+_LEAVES: Final = frozenset({float, np.ndarray, type(None), int, complex, bool, str, np.float64})
+
+
 def parts_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
     """The parts of a container as (key, part), or None for a value that has none.
 
     The key of a part is its index, key or attribute name.
     """
     cls = value.__class__
-    if cls is float or cls is np.ndarray:
+    if cls in _LEAVES:
         return None
     if issubclass(cls, (list, tuple)):
         return enumerate(value)

@@ -107,14 +107,13 @@ def _vecmat_x1_grad(dzdy: Any, x1: Any, x2: Any) -> Any:
     return summed_to((array_like(x2) @ column(conj(dzdy)))[..., 0], np.shape(x1))
 
 
-def _vecdot_x1_grad(dzdy: Any, x1: Any, x2: Any, axis: Any) -> Any:
-    axis = axis if isinstance(axis, int) else -1
+def _vecdot_x1_grad(dzdy: Any, x1: Any, x2: Any, axis: int) -> Any:
     v1, v2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
     dzdv1 = np.expand_dims(conj(dzdy), -1) * v2
     return np.moveaxis(summed_to(dzdv1, v1.shape), -1, axis)
 
 
-def _vecdot_x2_grad(dzdy: Any, x1: Any, x2: Any, axis: Any) -> Any:
+def _vecdot_x2_grad(dzdy: Any, x1: Any, x2: Any, axis: int) -> Any:
     return _vecdot_x1_grad(conj(dzdy), x2, x1, axis)
 
 
@@ -144,7 +143,12 @@ _VECTOR_PRODUCTS = {
 }
 for _name, (_grads, _samples) in _VECTOR_PRODUCTS.items():
     if hasattr(np, _name):  # vecdot came with numpy 2.0, the others with 2.2
-        lifted(grad=_grads, complex=True, samples=_samples)(getattr(np, _name))
+        lifted(
+            grad=_grads,
+            complex=True,
+            samples=_samples,
+            signature="x1, x2, /, *, axis=-1" if _name == "vecdot" else None,
+        )(getattr(np, _name))
 
 
 # Products over chosen axes
@@ -433,7 +437,12 @@ def _einsum_grad(
     ]
 
 
-lifted(grad=_einsum_grad, wrt="variables", complex=True)(_einsum_of)
+lifted(
+    grad=_einsum_grad,
+    wrt="variables",
+    complex=True,
+    samples=lambda rng: [([rng.normal(size=3)], [2], ["ij,j->i", rng.normal(size=(2, 3)), None])],
+)(_einsum_of)
 
 
 def _einsum(*operands: Any, **settings: Any) -> Any:
@@ -458,7 +467,7 @@ def _einsum_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         ("iii,i->i", [(3, 3, 3), (3,)]),
         ("ij,ij->", [(2, 3), (2, 3)]),
         ("...ij,...jk->...ik", [(5, 2, 3), (3, 4)]),
-        ("...i,i...", [(2, 3), (3, 4)]),
+        ("...i,i...", [(2, 3), (3, 2)]),
         ("i...,i...->...", [(3, 4), (3, 1)]),
         ("...ij->...i", [(5, 2, 3)]),
         ("ij,jk->ik", [(2, 1), (3, 4)]),

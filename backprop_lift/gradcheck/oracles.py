@@ -1,0 +1,378 @@
+"""Oracles: derivatives of a plain function along a line, by other means than its rule.
+
+`slope` takes central differences at falling steps, extrapolates them, and gives the estimate with
+its error bar. The same values give the slopes of either side, which tell a kink, an edge of the
+domain and a jump from a smooth point. `complex_slope` and `taylor_order` are second opinions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Line", "Shape", "Slope", "complex_slope", "slope", "taylor_order"]
+
+Vector = npt.NDArray[np.float64]
+Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
+
+# Each step is a quarter of the one before, so that x + h stays on the grid of x.
+_RATIO: Final = 4.0
+_FIRST_STEP: Final = 2.0**-5
+_LEVELS: Final = 15
+_SETTLED: Final = 1e-7
+
+
+class Line:
+    """The results of a function along a line through a point.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Takes a vector of coordinates; gives those of the result, or None where there is none.
+    origin, direction : ndarray, shape (n,)
+    result : ndarray, shape (m,)
+        The result at the origin. Its parts that are not finite are ignored along the whole line.
+    eps : float, optional
+        Precision of the numbers in the result or the arguments, whichever is coarser.
+
+    Attributes
+    ----------
+    calls : int
+        How often the function was called.
+    """
+
+    def __init__(
+        self,
+        evaluate: Callable[[Vector], Vector | None],
+        origin: Vector,
+        direction: Vector,
+        result: Vector,
+        eps: float = 2.0**-52,
+    ) -> None:
+        self.evaluate = evaluate
+        self.origin = origin
+        self.direction = direction
+        self.result = result
+        self.finite = np.isfinite(result)
+        self.eps = eps
+        self.calls = 0
+        self._found: dict[float, Vector | None] = {0.0: np.where(self.finite, result, 0.0)}
+
+    def __call__(self, t: float) -> Vector | None:
+        """The result at ``origin + t * direction``, or None where it has a part that is not finite."""
+        if t not in self._found:
+            self.calls += 1
+            there = self.evaluate(self.origin + t * self.direction)
+            if there is not None:
+                if there.shape != self.result.shape:
+                    there = None
+                else:
+                    there = np.where(self.finite, there, 0.0)
+                    if not np.isfinite(there).all():
+                        there = None
+            self._found[t] = there
+        return self._found[t]
+
+    def steps(self) -> list[float]:
+        """Distances at which the result is known, largest first."""
+        return sorted({abs(t) for t in self._found if t}, reverse=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slope:
+    """What is known of a derivative along a line.
+
+    Attributes
+    ----------
+    value, error : float
+        The estimate and its error bar.
+    left, right : float
+        The slopes of the two sides; they differ at a kink, and one is nan at an edge.
+    shape : str
+        ``"smooth"``; ``"flat"`` (nothing moves); ``"kink"``; ``"one-sided"`` (the function has
+        values on one side only); ``"edge"`` (a jump, or a slope that grows without bound);
+        ``"rough"`` (nothing settles).
+    step : float
+        The step of the estimate.
+    seen : str
+        For a person.
+    """
+
+    value: float
+    error: float
+    left: float
+    right: float
+    shape: Shape
+    step: float
+    seen: str = ""
+
+
+@dataclasses.dataclass(slots=True)
+class _Level:
+    """Differences at one step; nan where a side has no value."""
+
+    step: float
+    left: float
+    right: float
+    noise: float
+    central: float = math.nan
+    extrapolated: float = math.nan
+    twice: float = math.nan
+    error: float = math.inf
+
+    @property
+    def bend(self) -> float:
+        """How much the slopes of the two sides differ: falls with the step unless at a kink."""
+        return self.right - self.left
+
+
+def _level(line: Line, weights: Vector, step: float, before: _Level | None, floor: float) -> _Level:
+    here = line(0.0)
+    ahead, behind = line(step), line(-step)
+    assert here is not None
+    right = math.nan if ahead is None else float(weights @ (ahead - here)) / step
+    left = math.nan if behind is None else float(weights @ (here - behind)) / step
+    level = _Level(step, left, right, floor / step)
+    if math.isnan(left) or math.isnan(right):
+        return level
+    level.central = float(weights @ (np.asarray(ahead) - np.asarray(behind))) / (2 * step)
+    level.noise += line.eps * abs(level.central) / step
+    if before is None or math.isnan(before.central):
+        return level
+    square = _RATIO**2
+    level.extrapolated = (square * level.central - before.central) / (square - 1)
+    if math.isnan(before.extrapolated):
+        return level
+    change = abs(level.extrapolated - before.extrapolated)
+    level.twice = (square**2 * level.extrapolated - before.extrapolated) / (square**2 - 1)
+    # One lucky agreement proves nothing: an error bar shrinks by at most 64 from step to step.
+    last = 0.0 if math.isinf(before.error) else (before.error - before.noise) / 64
+    # In h the bend of a smooth function has no constant term; what is left of it is a kink.
+    bend = abs(_RATIO * level.bend - before.bend) / (_RATIO - 1) / 2
+    level.error = max(change, last, bend) + level.noise
+    return level
+
+
+def slope(line: Line, weights: Vector, *, thorough: bool = False, scale: float = 1.0) -> Slope:
+    """The derivative of ``weights @ y(x + t u)`` at t = 0.
+
+    Parameters
+    ----------
+    line : Line
+    weights : ndarray, shape (m,)
+        The cotangent, in coordinates.
+    thorough : bool, optional
+        Go down the whole ladder of steps, to tell kinks, edges and noise from smooth points.
+        Without it the search stops at the first estimate that settles.
+    scale : float, optional
+        Factor of the first step.
+
+    Returns
+    -------
+    Slope
+    """
+    weights = np.where(line.finite, weights, 0.0)
+    here = line(0.0)
+    assert here is not None
+    floor = line.eps * float(np.linalg.norm(weights * here))
+    levels: list[_Level] = []
+    for k in range(_LEVELS):
+        before = levels[-1] if levels else None
+        step = scale * _FIRST_STEP * _RATIO**-k
+        levels.append(_level(line, weights, step, before, floor))
+        if not thorough and _is_settled(levels):
+            break
+    return _concluded(line, levels)
+
+
+def _is_settled(levels: list[_Level]) -> bool:
+    last = levels[-1]
+    if len(levels) < 3 or math.isinf(last.error):
+        return False
+    if all(level.left == level.right == 0.0 for level in levels[-3:]):
+        return True
+    return last.error <= _SETTLED * abs(last.twice) + 4 * last.noise
+
+
+def _concluded(line: Line, levels: list[_Level]) -> Slope:
+    both = [level for level in levels if not math.isnan(level.central)]
+    if len(both) < 4 and len(levels) > 4:
+        return _at_edge(levels, both)
+    if not both:
+        return Slope(math.nan, math.inf, math.nan, math.nan, "edge", 0.0, "no value on either side")
+    spread = _spread(both)
+    for level in both:
+        level.error = max(level.error, 3 * spread / level.step)
+    best = min(both, key=lambda level: level.error)
+    if math.isinf(best.error):
+        return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
+    if all(level.left == level.right == 0.0 for level in both):
+        return Slope(0.0, best.noise, 0.0, 0.0, "flat", best.step, "the result does not move")
+    kink = _kink(both, spread)
+    if kink is not None:
+        return kink
+    edge = _jump_or_pole(both)
+    if edge is not None:
+        return edge
+    shape: Shape = "smooth"
+    if best.error > 0.1 * max(abs(best.twice), 1e3 * best.noise):
+        shape = "rough"
+    return Slope(best.twice, best.error, best.left, best.right, shape, best.step)
+
+
+def _spread(levels: list[_Level]) -> float:
+    """The noise of the function, whatever its cause: what its values at small steps scatter by."""
+    if len(levels) < 9:
+        return 0.0
+    changes = [
+        abs(b.central - a.central) * b.step
+        for a, b in zip(levels[-6:], levels[-5:], strict=False)
+    ]
+    return sorted(changes)[len(changes) // 2]
+
+
+def _kink(levels: list[_Level], spread: float) -> Slope | None:
+    """A bend that stays, down to the smallest step that noise leaves readable."""
+    readable = [
+        level
+        for level in levels
+        if abs(level.bend) > 16 * max(level.noise, spread / level.step)
+        and abs(level.bend) > 1e-5 * max(abs(level.left), abs(level.right))
+    ]
+    if len(readable) < 3 or len(levels) < 4:
+        return None
+    a, b, c = readable[-3:]
+    if _falls_below(levels, c, spread):
+        return None
+    if not (abs(b.bend - a.bend) < 0.2 * abs(b.bend) and abs(c.bend - b.bend) < 0.1 * abs(c.bend)):
+        return None
+    left = (_RATIO * c.left - b.left) / (_RATIO - 1)
+    right = (_RATIO * c.right - b.right) / (_RATIO - 1)
+    if not abs(right - left) > 0.5 * abs(c.bend):
+        return None
+    error = abs(left - c.left) + abs(right - c.right) + c.noise + spread / c.step
+    seen = f"slope {left:.6g} on the left, {right:.6g} on the right"
+    return Slope((left + right) / 2, error, left, right, "kink", c.step, seen)
+
+
+def _falls_below(levels: list[_Level], level: _Level, spread: float) -> bool:
+    """Is the bend clearly smaller at a step below, where noise would still let it be seen?"""
+    for lower in levels:
+        noise = max(lower.noise, spread / lower.step)
+        if lower.step < level.step and 4 * noise < abs(level.bend):
+            if abs(lower.bend) < 0.5 * abs(level.bend):
+                return True
+    return False
+
+
+def _jump_or_pole(levels: list[_Level]) -> Slope | None:
+    """Differences that grow as the step falls: a jump, or an infinite slope."""
+    if len(levels) < 6:
+        return None
+    tail = levels[-6:]
+    for side in ("central", "left", "right"):
+        slopes = [getattr(level, side) for level in tail]
+        growth = [b / a if a else 0.0 for a, b in zip(slopes, slopes[1:], strict=False)]
+        # Noise grows as fast, but neither steadily nor with one sign.
+        if min(growth) > 1.05 and max(growth) < 1.1 * min(growth):
+            if abs(slopes[-1]) < 8 * tail[-1].noise:
+                return None
+            jumps = min(growth) > 3.9
+            seen = "the result jumps" if jumps else "the slope grows without bound"
+            left, right = _settled_side(tail, "left"), _settled_side(tail, "right")
+            return Slope(math.nan, math.inf, left, right, "edge", tail[-1].step, seen)
+    return None
+
+
+def _settled_side(levels: list[_Level], side: str) -> float:
+    slopes = [getattr(level, side) for level in levels]
+    settled = abs(slopes[-1] - slopes[-2]) <= 1e-3 * abs(slopes[-1]) + 1e-12
+    return float(slopes[-1]) if settled else math.nan
+
+
+def _at_edge(levels: list[_Level], both: list[_Level]) -> Slope:
+    """Where values are missing on one side or on both."""
+    for side, known in (("right", "above"), ("left", "below")):
+        found = [level for level in levels if not math.isnan(getattr(level, side))]
+        if len(found) < 5:
+            continue
+        slopes = [getattr(level, side) for level in found]
+        value, error, step = _one_sided(found, slopes)
+        nan = math.nan
+        sides = (nan, value) if side == "right" else (value, nan)
+        if error <= 0.05 * abs(value) or error <= 16 * found[-1].noise or _vanishes(slopes):
+            seen = f"there are values {known} this point only"
+            return Slope(value, error, *sides, "one-sided", step, seen)
+        seen = f"values {known} only, and a slope that does not settle"
+        return Slope(nan, math.inf, nan, nan, "edge", step, seen)
+    seen = "values only beyond some distance" if both else "no value on either side"
+    return Slope(math.nan, math.inf, math.nan, math.nan, "edge", 0.0, seen)
+
+
+def _one_sided(levels: list[_Level], slopes: list[float]) -> tuple[float, float, float]:
+    """Extrapolated slope of one side: first the term in h goes, then that in h**2."""
+    once = [(_RATIO * b - a) / (_RATIO - 1) for a, b in zip(slopes, slopes[1:], strict=False)]
+    square = _RATIO**2
+    twice = [(square * b - a) / (square - 1) for a, b in zip(once, once[1:], strict=False)]
+    errors = [
+        max(abs(b - a), abs(c - b) / 64) + level.noise
+        for a, b, c, level in zip(once, once[1:], once[2:], levels[3:], strict=False)
+    ]
+    k = min(range(len(errors)), key=errors.__getitem__)
+    return twice[k], errors[k], levels[k + 2].step
+
+
+def _vanishes(slopes: list[float]) -> bool:
+    sizes = [abs(s) for s in slopes]
+    return all(b <= 0.75 * a for a, b in zip(sizes, sizes[1:], strict=False)) or not any(sizes)
+
+
+def complex_slope(
+    evaluate: Callable[[Any], Any], origin: Vector, direction: Vector, weights: Vector
+) -> float:
+    """The derivative along a direction by a complex step, exact to rounding.
+
+    Right only where the function is analytic and takes complex numbers; nan where it refuses.
+    What it gives must therefore agree with differences before it is believed.
+
+    References
+    ----------
+    W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions",
+    SIAM Review 40 (1998) 110-112.
+    """
+    step = 1e-30
+    try:
+        there = np.asarray(evaluate(origin + 1j * step * direction))
+    except Exception:
+        return math.nan
+    if there.dtype.kind != "c" or there.shape != weights.shape:
+        return math.nan
+    return float(weights @ there.imag) / step
+
+
+def taylor_order(line: Line, weights: Vector, analytic: float) -> float:
+    """Order at which ``z(h) - z(0) - analytic * h`` vanishes, from the values at hand.
+
+    Two or more for a right derivative, one for a wrong one; nan where rounding hides it.
+    """
+    weights = np.where(line.finite, weights, 0.0)
+    here = line(0.0)
+    assert here is not None
+    floor = 64 * line.eps * float(np.linalg.norm(weights * here))
+    logs: list[tuple[float, float]] = []
+    for step in line.steps():
+        there = line(step)
+        if there is None:
+            continue
+        remainder = abs(float(weights @ (there - here)) - analytic * step)
+        if remainder > floor and math.isfinite(remainder):
+            logs.append((math.log(step), math.log(remainder)))
+    if len(logs) < 2:
+        return math.nan
+    (x0, y0), (x1, y1) = logs[0], logs[min(len(logs) - 1, 2)]
+    return (y0 - y1) / (x0 - x1)
