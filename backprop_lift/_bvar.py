@@ -764,6 +764,8 @@ def _scaled(
 
 def _foreign(op: Any, x: Any, y: Any, other: Any) -> Any:
     """What to do with an operand that is neither number nor array; None to go on."""
+    if hasattr(other.__class__, "_contents"):
+        return NotImplemented  # a buffer, which has the operation itself
     if isinstance(other, (list, tuple)):
         mine = y if other is x else x
         if isinstance(_root(mine), (np.ndarray, np.generic)):
@@ -907,6 +909,8 @@ def _with_item(v: BVar, key: Any, part: Any) -> Any:
         raise TypeError("'tuple' object does not support item assignment")
     if not isinstance(root, np.ndarray):
         return _with_part(v, key, part)
+    if hasattr(part.__class__, "_contents"):
+        part = part._contents()
     if has_bvar(part) and part.__class__ is not BVar:
         part = collect_array(part)
     return set_item(v, key, part)

@@ -208,7 +208,7 @@ def _concluded(line: Line, levels: list[_Level]) -> Slope:
     spread = _spread(both)
     for level in both:
         level.error = max(level.error, 3 * spread / level.step)
-    best = min(both, key=lambda level: level.error)
+    best = both[-1] if _is_settled(levels) else min(_consistent(both), key=lambda b: b.error)
     if math.isinf(best.error):
         return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
     if all(level.left == level.right == 0.0 for level in both):
@@ -223,6 +223,28 @@ def _concluded(line: Line, levels: list[_Level]) -> Slope:
     if best.error > 0.1 * max(abs(best.twice), 1e3 * best.noise):
         shape = "rough"
     return Slope(best.twice, best.error, best.left, best.right, shape, best.step)
+
+
+def _consistent(levels: list[_Level]) -> list[_Level]:
+    """The estimates that finer ones do not refute: coarse steps may agree on what they overlook.
+
+    Two finer neighbours refute that agree with each other; noise alone hardly does.
+    """
+    pairs = [
+        (a, b)
+        for a, b in zip(levels, levels[1:], strict=False)
+        if max(a.error, b.error) < 0.1 * abs(b.twice)
+        and abs(a.twice - b.twice) <= min(a.error + b.error, 0.01 * abs(b.twice))
+    ]
+    return [
+        level
+        for level in levels
+        if not any(
+            finer.step < level.step
+            and all(abs(level.twice - c.twice) > 3 * (level.error + c.error) for c in (finer, finest))
+            for finer, finest in pairs
+        )
+    ] or levels[-1:]
 
 
 def _spread(levels: list[_Level]) -> float:

@@ -27,9 +27,9 @@ def gamma_pdf(a: Any, x: Any) -> Any:
     return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
 
 
-def chi2_pdf(df: Any, x: Any) -> Any:
-    """Density of the chi-squared distribution."""
-    return 0.5 * gamma_pdf(0.5 * df, 0.5 * x)
+def chi2_pdf(v: Any, x: Any) -> Any:
+    """Density of the chi-squared distribution of `v` degrees of freedom, for x >= 0."""
+    return 0.5 * gamma_pdf(0.5 * v, 0.5 * x)
 
 
 def beta_pdf(a: Any, b: Any, x: Any) -> Any:

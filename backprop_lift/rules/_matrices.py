@@ -23,8 +23,8 @@ __all__ = [
 
 
 def array_like(x: Any) -> Any:
-    """Return a list or tuple as an array; everything else, BVars too, as it is."""
-    return np.array(x) if isinstance(x, (list, tuple)) else x
+    """Return a list, number or other array-like as an array; arrays and BVars as they are."""
+    return x if hasattr(x, "ndim") else np.asarray(x)
 
 
 def conj(x: Any) -> Any:

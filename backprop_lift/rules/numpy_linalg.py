@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from .._bvar import value_of
 from .._lift import lifted, locally_constant
 from .._space import ZERO
-from ..errors import LiftError, UnhandledParameterError
+from ..errors import NoGradientError
 from ._matrices import (
     adjoint,
     array_like,
@@ -44,10 +45,11 @@ def _turned(rng: np.random.Generator, *shape: int) -> Any:
 
 
 def _square(rng: np.random.Generator) -> Samples:
+    regular = 2 * np.eye(3)
     return [
-        (rng.normal(size=(3, 3)),),
-        (rng.normal(size=(2, 1, 3, 3)),),
-        (_turned(rng, 3, 3),),
+        (rng.normal(size=(3, 3)) + regular,),
+        (rng.normal(size=(2, 1, 3, 3)) + regular,),
+        (_turned(rng, 3, 3) + regular,),
     ]
 
 
@@ -430,3 +432,418 @@ def _pinv_grad(
         outside, beyond = turned - turned @ result @ a, turned - a @ result @ turned
         dzda = -p @ dzdy @ p + p @ result @ outside + beyond @ result @ p
     return read_from_one_triangle(dzda, lower=True) if hermitian else dzda
+
+
+def _kept(s: Any, cutoff: Any) -> Any:
+    return s > np.asarray(cutoff)[..., None] * np.max(s, axis=-1, keepdims=True, initial=0.0)
+
+
+def _cuts_off(a: Any, cutoff: Any) -> bool:
+    """Whether singular values that are more than rounding are taken for zero."""
+    s = np.linalg.svd(value_of(a), compute_uv=False)
+    noise = max(a.shape[-2:]) * np.finfo(s.dtype).eps * np.max(s, axis=-1, keepdims=True)
+    return bool(np.any(~_kept(s, cutoff) & (s > noise)))
+
+
+def _truncated_pinv_grad(dzdy: Any, a: Any, cutoff: Any) -> Any:
+    """Scaled gradient of the pseudo-inverse that takes small singular values for zero.
+
+    The adjoint of the inverse is a function of singular values, ``U f(S) V^H`` with f(s) = 1/s or
+    0, whose derivative consists of the divided differences (f_i - f_j) / (s_i - s_j) and
+    (f_i + f_j) / (s_i + s_j) of the Hermitian and the skew part of ``U^H dA V``.
+
+    References
+    ----------
+    V. Noferini, "A formula for the Frechet derivative of a generalized matrix function", SIAM J.
+    Matrix Anal. Appl. 38 (2017), 434-457.
+    """
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    v, kept = adjoint(vh), _kept(s, cutoff)
+    f = np.where(kept, 1.0, 0.0) / np.where(kept, s, 1.0)
+    both, one = column(kept) & row(kept), column(kept) ^ row(kept)
+    gaps = np.where(one, np.abs(column(s) ** 2 - row(s) ** 2), 1.0)
+    straight = np.where(one, 1.0, 0.0) / gaps
+    crossed = straight * (column(f) * row(s) + row(f) * column(s)) - both * column(f) * row(f)
+    turned = adjoint(dzdy)
+    inner = adjoint(u) @ turned @ v
+    dzda = u @ (straight * inner + crossed * adjoint(inner)) @ vh
+    beyond = (turned @ v - u @ inner) * row(f * f)
+    outside = column(f * f) * (adjoint(u) @ turned - inner @ vh)
+    return dzda + beyond @ vh + u @ outside
+
+
+def _pinv_samples(rng: np.random.Generator) -> Samples:
+    a = rng.normal(size=(4, 3))
+    return [
+        (a,),
+        (a.T,),
+        (a[:3],),
+        (rng.normal(size=(2, 3, 4)),),
+        (np.diag([3.0, 2.0, 0.5, 0.2]) + 0.1 * rng.normal(size=(4, 4)), 0.3),
+        (a[:3] + 3 * np.eye(3), None, True),
+        (_turned(rng, 4, 3),),
+    ]
+
+
+lifted(grad=_pinv_grad, wrt="a", complex=True, samples=_pinv_samples)(np.linalg.pinv)
+
+
+def _lstsq_grad(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> tuple[Any, Any]:
+    """Scaled gradient of `numpy.linalg.lstsq`: of the solution ``pinv(a) @ b``, of the sums of
+    squares ``|b - a x|^2`` where they are given, and of the singular values."""
+    a, b, x = array_like(a), array_like(b), result[0]
+    if rcond is None:
+        rcond = np.finfo(a.dtype).eps * max(a.shape) if a.dtype.kind in "fc" else None
+    elif rcond == -1:
+        rcond = None
+    dzdx, dzdsquares, dzds = dzdy[0], dzdy[1], dzdy[3]
+    dzda, dzdb = ZERO, ZERO
+    flat = b.ndim == 1
+    b2, x2 = (column(b), column(x)) if flat else (b, x)
+    if dzdx is not ZERO:
+        p = np.linalg.pinv(a, rcond)
+        dzdx = column(dzdx) if flat else dzdx
+        dzda = dzda + _pinv_grad(dzdx @ adjoint(b2), p, a, rcond, hermitian=False)
+        dzdb = dzdb + adjoint(p) @ dzdx
+    if dzdsquares is not ZERO and np.size(result[1]):
+        off = 2 * (b2 - a @ x2) * row(dzdsquares)
+        dzda = dzda - off @ adjoint(x2)
+        dzdb = dzdb + off
+    if dzds is not ZERO:
+        u, _, vh = np.linalg.svd(a, full_matrices=False)
+        dzda = dzda + (u * row(dzds)) @ vh
+    return dzda, dzdb if dzdb is ZERO or not flat else dzdb[..., 0]
+
+
+def _lstsq_samples(rng: np.random.Generator) -> Samples:
+    a, b = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    return [
+        (a, b[:, 0]),
+        (a, b),
+        (a.T, b[:3]),
+        (a, b, 0.3),
+        (_turned(rng, 5, 3), _turned(rng, 5)),
+    ]
+
+
+lifted(
+    grad=_lstsq_grad, complex=True, symbolic_zeros=True, samples=_lstsq_samples
+)(np.linalg.lstsq)
+
+
+# Factorisations
+
+
+def _cholesky_grad(dzdy: Any, result: Any, upper: bool) -> Any:
+    """Scaled gradient of `numpy.linalg.cholesky`, by the entries of the triangle that it reads.
+
+    ``L^-H P L^-1``, where P is the lower triangle of ``L^H dzdL`` with half its diagonal.
+
+    References
+    ----------
+    I. Murray, "Differentiation of the Cholesky decomposition", arXiv:1602.07527 (2016), eq. 8-10.
+    """
+    factor, dzdfactor = (adjoint(result), adjoint(dzdy)) if upper else (result, dzdy)
+    n = factor.shape[-1]
+    turned = adjoint(factor)
+    half = (turned @ dzdfactor) * (np.tril(np.ones((n, n))) - 0.5 * np.eye(n))
+    dzda = adjoint(np.linalg.solve(turned, adjoint(np.linalg.solve(turned, half))))
+    return read_from_one_triangle(dzda, lower=not upper)
+
+
+def _positive_definite(rng: np.random.Generator) -> Samples:
+    def product(a: Any) -> Any:
+        return a @ adjoint(a) + np.eye(a.shape[-1])
+
+    return [
+        (product(rng.normal(size=(3, 3))),),
+        (product(rng.normal(size=(2, 3, 3))),),
+        (product(_turned(rng, 3, 3)),),
+    ]
+
+
+lifted(grad=_cholesky_grad, wrt="a", complex=True, samples=_positive_definite)(np.linalg.cholesky)
+
+
+def _qr_grad(dzdy: Any, result: Any, a: Any, mode: str) -> Any:
+    """Scaled gradient of `numpy.linalg.qr`, where the first columns are independent.
+
+    Of a wide matrix, the columns after the first m are ``Q (Q^H A)``. Of a tall one, the rows of
+    R after the first n are zero.
+
+    References
+    ----------
+    S. F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions with
+    application in optimum experimental design", arXiv:1001.1654 (2010);
+    D. A. O. Roberts, L. R. Roberts, "QR and LQ decomposition matrix backpropagation algorithms for
+    square, wide, and deep matrices", arXiv:2009.10071 (2020).
+    """
+    if mode == "raw":
+        raise NoGradientError(
+            'numpy.linalg.qr with mode="raw" has no gradient.',
+            'Use mode="reduced", or const_var(...) where a constant is meant.',
+        )
+    m, n = np.shape(a)[-2:]
+    k = min(m, n)
+    if mode == "r":
+        (q, r), (dzdq, dzdr) = np.linalg.qr(a), (ZERO, dzdy)
+    else:
+        (q, r), (dzdq, dzdr) = (result[0], result[1]), (dzdy[0], dzdy[1])
+    if dzdq is ZERO and dzdr is ZERO:
+        return ZERO
+    dzdq = np.zeros(q.shape) if dzdq is ZERO else dzdq
+    dzdr = np.zeros(r.shape) if dzdr is ZERO else dzdr
+    if q.shape[-1] > k:
+        dzdq = _dzdq_of_first(dzdq, q, k)
+        q, r, dzdr = q[..., :k], r[..., :k, :], dzdr[..., :k, :]
+    square, further = r[..., :k], array_like(a)[..., k:]
+    dzdsquare, dzdfurther = dzdr[..., :k], dzdr[..., k:]
+    if n > k:
+        dzdq = dzdq + further @ adjoint(dzdfurther)
+    whole = square @ adjoint(dzdsquare) - adjoint(dzdq) @ q
+    below = whole * np.tril(np.ones((k, k)), -1)
+    mirrored = below + adjoint(below) + np.real(whole) * np.eye(k)
+    dzda = adjoint(np.linalg.solve(square, adjoint(dzdq + q @ mirrored)))
+    return np.concatenate([dzda, q @ dzdfurther], axis=-1) if n > k else dzda
+
+
+def _dzdq_of_first(dzdq: Any, q: Any, k: int) -> Any:
+    """A cotangent of the first k columns that stands for one of all columns of a square Q.
+
+    LAPACK completes the basis by the reflections that made the first columns. In terms of these
+    the others are ``E2 + W M^-H N^H``, where (E1, E2) is the identity, W = Q1 - E1, M its first k
+    rows and N the rest.
+
+    References
+    ----------
+    G. Ballard, J. Demmel, L. Grigori, M. Jacquelin, H. D. Nguyen, E. Solomonik, "Reconstructing
+    Householder vectors from tall-skinny QR", IPDPS (2014), 1159-1170, section 4.
+    """
+    w = q[..., :k] - np.eye(q.shape[-2], k)
+    top, rest = w[..., :k, :], w[..., k:, :]
+    factor = np.linalg.solve(adjoint(top), adjoint(rest))
+    dzdothers = dzdq[..., k:]
+    dzdrest = adjoint(np.linalg.solve(top, adjoint(w) @ dzdothers))
+    dzdw = np.concatenate([-factor @ dzdrest, dzdrest], axis=-2) + dzdothers @ adjoint(factor)
+    return dzdq[..., :k] + dzdw
+
+
+def _qr_samples(rng: np.random.Generator) -> Samples:
+    a = rng.normal(size=(4, 3))
+    return [
+        (a,),
+        (a.T,),
+        (a[:3],),
+        (rng.normal(size=(2, 4, 3)), "r"),
+        (a.T, "r"),
+        (a, "complete"),
+        (rng.normal(size=(2, 5, 3)), "complete"),
+        (a.T, "complete"),
+        (_turned(rng, 4, 3),),
+        (_turned(rng, 3, 4),),
+        (_turned(rng, 5, 3), "complete"),
+    ]
+
+
+lifted(
+    grad=_qr_grad, wrt="a", complex=True, symbolic_zeros=True, samples=_qr_samples
+)(np.linalg.qr)
+
+
+# Norms
+
+
+def _nonzero(x: Any) -> Any:
+    return np.where(x == 0, 1.0, x)
+
+
+def _norm_grad(
+    dzdy: Any, x: Any, result: Any, ord: Any, axis: Any, keepdims: bool  # noqa: A002 - numpy's name
+) -> Any:
+    """Scaled gradient of `numpy.linalg.norm`.
+
+    Where a norm has a kink: zero at zero, and the mean over the ties of a maximum.
+    """
+    x = array_like(x)
+    if axis is None:
+        axes = tuple(range(x.ndim))
+    else:
+        axes = tuple(int(i) % x.ndim for i in np.atleast_1d(axis))
+        if not keepdims:
+            dzdy, result = np.expand_dims(dzdy, axes), np.expand_dims(result, axes)
+    if (axis is None and ord is None) or ord in ("fro", "f") or (ord is None and len(axes) == 2):
+        return dzdy * (x / _nonzero(result))
+    slope = _vector_norm_slope if len(axes) == 1 else _matrix_norm_slope
+    return slope(dzdy, x, result, ord, axes)
+
+
+def _vector_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any:  # noqa: A002
+    if ord is None or ord == 2:
+        return dzdy * (x / _nonzero(norm))
+    if ord == 0:
+        return ZERO
+    size = _nonzero(np.abs(x))
+    phase = x / size
+    if ord == 1:
+        return dzdy * phase
+    if abs(ord) == math.inf:
+        tied = np.abs(x) == norm
+        return dzdy * phase * (tied / np.sum(tied, axis=axes, keepdims=True))
+    return dzdy * phase * (size / _nonzero(norm)) ** (ord - 1)
+
+
+def _matrix_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any:  # noqa: A002
+    if ord in (1, -1, math.inf, -math.inf):
+        summed, compared = axes if abs(ord) == 1 else axes[::-1]
+        size = np.abs(x)
+        sums = np.sum(size, axis=summed, keepdims=True)
+        extreme = (np.max if ord > 0 else np.min)(sums, axis=compared, keepdims=True)
+        tied = sums == extreme
+        share = tied / np.sum(tied, axis=compared, keepdims=True)
+        return dzdy * share * (x / _nonzero(size))
+    u, s, vh = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), full_matrices=False)
+    if ord == "nuc":
+        share = s > max(x.shape) * np.finfo(s.dtype).eps * np.max(s, axis=-1, keepdims=True)
+    else:
+        tied = s == s[..., :1] if ord == 2 else s == s[..., -1:]
+        share = tied / np.sum(tied, axis=-1, keepdims=True)
+    return dzdy * np.moveaxis((u * row(share)) @ vh, (-2, -1), axes)
+
+
+def _norm_samples(rng: np.random.Generator) -> Samples:
+    x, a, stack = rng.normal(size=4), rng.normal(size=(3, 4)), rng.normal(size=(2, 3, 4))
+    vector_orders = (None, 1, 2, 3, 0.5, -1, -2.5, math.inf, -math.inf, 0)
+    matrix_orders = (None, "fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
+    return [
+        (stack,),
+        *((x, order) for order in vector_orders),
+        *((stack, order, 1) for order in vector_orders),
+        *((a, order) for order in matrix_orders),
+        *((stack, order, (2, 0), True) for order in matrix_orders),
+        *((stack, order, (0, -2)) for order in matrix_orders),
+        (a, None, -1, True),
+        (a, None, None, True),
+        *((_turned(rng, 4), order) for order in vector_orders),
+        *((_turned(rng, 3, 4), order) for order in matrix_orders),
+    ]
+
+
+lifted(grad=_norm_grad, wrt="x", complex=True, samples=_norm_samples)(np.linalg.norm)
+
+
+def _vector_norm(
+    x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2  # noqa: A002
+) -> Any:
+    x = array_like(x)
+    if axis is None:
+        norm = np.linalg.norm(np.ravel(x), ord)
+        return np.reshape(norm, (1,) * x.ndim) if keepdims else norm
+    if isinstance(axis, tuple):
+        kept = tuple(i for i in range(x.ndim) if i not in {j % x.ndim for j in axis})
+        flat = np.transpose(x, kept + axis).reshape(*(x.shape[i] for i in kept), -1)
+        norm = np.linalg.norm(flat, ord, -1)
+        return np.expand_dims(norm, axis) if keepdims else norm
+    return np.linalg.norm(x, ord, axis, keepdims)
+
+
+def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+lifted(twin=_vector_norm, samples=_matrices)(np.linalg.vector_norm)
+lifted(twin=_matrix_norm, samples=_matrices)(np.linalg.matrix_norm)
+
+
+def _cond(x: Any, p: Any = None) -> Any:
+    if p is None or p in (2, -2):
+        s = np.linalg.svd(x, compute_uv=False)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    norm = functools.partial(np.linalg.norm, ord=p, axis=(-2, -1))
+    return norm(x) * norm(np.linalg.inv(x))
+
+
+def _cond_samples(rng: np.random.Generator) -> Samples:
+    a = rng.normal(size=(2, 3, 3))
+    return [(a,), (rng.normal(size=(3, 2)),), *((a, p) for p in (2, -2, 1, -1, math.inf, "fro"))]
+
+
+lifted(twin=_cond, samples=_cond_samples)(np.linalg.cond)
+locally_constant(np.linalg.matrix_rank)
+
+
+# Powers and products
+
+
+def _matrix_power(a: Any, n: int) -> Any:
+    if n < 0:
+        return _matrix_power(np.linalg.inv(a), -n)
+    if n == 0:
+        return np.linalg.matrix_power(value_of(a), 0)
+    if n == 1:
+        return a
+    half = _matrix_power(a, n // 2)
+    return half @ half @ a if n % 2 else half @ half
+
+
+lifted(
+    twin=_matrix_power,
+    samples=lambda rng: [(*a, n) for a in _square(rng) for n in (0, 1, 2, 3, 7, -1, -2)],
+)(np.linalg.matrix_power)
+
+
+def _multi_dot_grad(dzdy: Any, arrays: Sequence[Any]) -> list[Any]:
+    """Each factor's cotangent is a product again, of the others' adjoints around dzdy."""
+    factors = [array_like(factor) for factor in arrays]
+    shapes = [factor.shape for factor in factors]
+    factors[0], factors[-1] = np.atleast_2d(factors[0]), factors[-1].reshape(shapes[-1][0], -1)
+    middle = np.reshape(dzdy, (factors[0].shape[0], factors[-1].shape[1]))
+    turned = [adjoint(factor) for factor in factors]
+    return [
+        np.linalg.multi_dot([*turned[:k][::-1], middle, *turned[k + 1 :][::-1]]).reshape(shape)
+        for k, shape in enumerate(shapes)
+    ]
+
+
+def _multi_dot_samples(rng: np.random.Generator) -> Samples:
+    a, b, c = rng.normal(size=(2, 3)), rng.normal(size=(3, 4)), rng.normal(size=(4, 5))
+    return [
+        ([a, b],),
+        ([a, b, c],),
+        ([a[0], b, c[:, 0]],),
+        ([a, b, c, c.T, b.T[:, 0]],),
+        ([a * (1 + 1j), b * (2 - 1j), c],),
+    ]
+
+
+lifted(grad=_multi_dot_grad, complex=True, samples=_multi_dot_samples)(np.linalg.multi_dot)
+
+
+# Tensors as matrices
+
+
+def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    a, b = array_like(a), array_like(b)
+    if axes is not None:
+        moved = [i % a.ndim for i in axes]
+        a = np.transpose(a, [*(i for i in range(a.ndim) if i not in moved), *moved])
+    shape = a.shape[b.ndim :]
+    return np.linalg.solve(a.reshape(-1, math.prod(shape)), b.ravel()).reshape(shape)
+
+
+def _tensorinv(a: Any, ind: int = 2) -> Any:
+    a = array_like(a)
+    inverse = np.linalg.inv(a.reshape(math.prod(a.shape[:ind]), -1))
+    return inverse.reshape(*a.shape[ind:], *a.shape[:ind])
+
+
+lifted(
+    twin=_tensorsolve,
+    samples=lambda rng: [
+        (rng.normal(size=(2, 3, 6)), rng.normal(size=(2, 3))),
+        (rng.normal(size=(2, 2, 3, 3)), rng.normal(size=(2, 3)), (1, 3)),
+    ],
+)(np.linalg.tensorsolve)
+lifted(
+    twin=_tensorinv,
+    samples=lambda rng: [(rng.normal(size=(6, 2, 3)), 1), (rng.normal(size=(2, 3, 3, 2)),)],
+)(np.linalg.tensorinv)

@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
+from .._bvar import value_of
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ._densities import (
@@ -137,7 +138,6 @@ _HOLOMORPHIC: Final[dict[Any, tuple[Any, tuple[float, float]]]] = {
     special.erfcx: (_erfcx_slope, (-2, 2)),
     special.erfi: (lambda x: _2_SQRT_PI * np.exp(x * x), (-2, 2)),
     special.dawsn: (_dawsn_slope, (-2, 2)),
-    special.wofz: (lambda x, result: -2 * x * result + 1j * _2_SQRT_PI, (-2, 2)),
     special.ndtr: (normal_pdf, (-2, 2)),
     special.log_ndtr: (
         lambda x: math.sqrt(2 / math.pi) / special.erfcx(-x / math.sqrt(2)), (-4, 2)
@@ -211,6 +211,11 @@ for _original, (_slope, _domain) in _HOLOMORPHIC.items():
     lifted(derivative=_slope, samples=_within(_domain, complex=True))(_original)
 for _original, (_slope, _domain) in _REAL.items():
     lifted(derivative=_slope, samples=_within(_domain))(_original)
+lifted(
+    grad=lambda dzdy, x, result: dzdy * conj(-2 * x * result + 1j * _2_SQRT_PI),
+    complex=True,
+    samples=_within((-2, 2), complex=True),
+)(special.wofz)
 for _original in (special.round, special.gammasgn):
     locally_constant(_original)
 
@@ -235,7 +240,7 @@ def _ratio_or_zero(x: Any, y: Any) -> Any:
     return np.where(zero, 0.0, x / np.where(zero, 1.0, y))
 
 
-def _boxcox_by_lambda(log_x: Any, lmbda: Any, result: Any) -> Any:
+def _boxcox_by_lmbda(log_x: Any, lmbda: Any, result: Any) -> Any:
     """d/dl of ``(x**l - 1) / l``, which is ``log(x) * exprel(l * log(x))``.
 
     Where x is 0, of ``-1 / l``.
@@ -246,33 +251,33 @@ def _boxcox_by_lambda(log_x: Any, lmbda: Any, result: Any) -> Any:
     return np.where(at_zero, result * result, slope) if np.any(at_zero) else slope
 
 
-def _inv_boxcox_by_lambda(x: Any, y: Any, lmbda: Any) -> Any:
+def _inv_boxcox_by_lmbda(log_x: Any, y: Any, lmbda: Any) -> Any:
     """d/dl of the inverse, from ``boxcox(x, l) = y``."""
-    return -_boxcox_by_lambda(np.log(x), lmbda, y) * x ** (1 - lmbda)
+    return -_boxcox_by_lmbda(log_x, lmbda, y) * np.exp((1 - lmbda) * log_x)
 
 
-def _huber_by_delta(x1: Any, x2: Any) -> Any:
-    return np.where(np.abs(x2) <= x1, 0.0, np.abs(x2) - x1)
+def _huber_by_delta(delta: Any, r: Any) -> Any:
+    return np.where(np.abs(r) <= delta, 0.0, np.abs(r) - delta)
 
 
-def _huber_by_r(x1: Any, x2: Any) -> Any:
-    return np.where(np.abs(x2) <= x1, x2, x1 * np.sign(x2))
+def _huber_by_r(delta: Any, r: Any) -> Any:
+    return np.where(np.abs(r) <= delta, r, delta * np.sign(r))
 
 
-def _pseudo_huber_by_delta(x1: Any, x2: Any) -> Any:
-    s = np.hypot(x1, x2)
-    nowhere = np.equal(s, 0)
-    return (x2 * x2 / (s + x1 + nowhere)) ** 2 / (s + nowhere)
+def _pseudo_huber_by_delta(delta: Any, r: Any) -> Any:
+    s = np.hypot(delta, r)
+    origin = np.equal(s, 0)
+    return (r * r / (s + delta + origin)) ** 2 / (s + origin)
 
 
-def _pseudo_huber_by_r(x1: Any, x2: Any) -> Any:
-    s = np.hypot(x1, x2)
-    return x1 * x2 / (s + np.equal(s, 0))
+def _pseudo_huber_by_r(delta: Any, r: Any) -> Any:
+    s = np.hypot(delta, r)
+    return delta * r / (s + np.equal(s, 0))
 
 
-def _powm1_by_exponent(x1: Any, x2: Any, result: Any) -> Any:
-    zero = np.equal(x1, 0)
-    return np.where(zero, 0.0, (result + 1) * np.log(np.where(zero, 1.0, x1)))
+def _powm1_by_exponent(x: Any, y: Any, result: Any) -> Any:
+    zero = np.equal(x, 0)
+    return np.where(zero, 0.0, (result + 1) * np.log(np.where(zero, 1.0, x)))
 
 
 def _agm_slope(a: Any, b: Any, result: Any, sign: float) -> Any:
@@ -295,29 +300,28 @@ def _voigt_slopes(x: Any, sigma: Any, gamma: Any) -> tuple[Any, Any]:
     return np.real(slope), -np.imag(slope)
 
 
-def _voigt_by_sigma(x1: Any, x2: Any, x3: Any, result: Any) -> Any:
+def _voigt_by_sigma(x: Any, sigma: Any, gamma: Any, result: Any) -> Any:
     """Of a function homogeneous of degree -1."""
-    by_x, by_gamma = _voigt_slopes(x1, x2, x3)
-    return -(result + x1 * by_x + x3 * by_gamma) / x2
+    by_x, by_gamma = _voigt_slopes(x, sigma, gamma)
+    return -(result + x * by_x + gamma * by_gamma) / sigma
 
 
 def _bessel_slope(f: Any, below: float, above: float) -> Any:
     """The derivative of a cylinder function by neighbouring orders."""
-    return lambda x1, x2: below * f(x1 - 1, x2) + above * f(x1 + 1, x2)
+    return lambda v, z: below * f(v - 1, z) + above * f(v + 1, z)
 
 
 def _struve_slope(f: Any, above: float) -> Any:
-    def slope(x1: Any, x2: Any) -> Any:
-        power = (0.5 * x2) ** x1 * special.rgamma(x1 + 1.5) / math.sqrt(math.pi)
-        return 0.5 * (f(x1 - 1, x2) + above * f(x1 + 1, x2) + power)
+    def slope(v: Any, x: Any) -> Any:
+        power = (0.5 * x) ** v * special.rgamma(v + 1.5) / math.sqrt(math.pi)
+        return 0.5 * (f(v - 1, x) + above * f(v + 1, x) + power)
 
     return slope
 
 
-def _expn_slope(x1: Any, x2: Any) -> Any:
-    of_order_0 = np.exp(-x2) / x2
-    slope = -special.expn(np.where(np.greater(x1, 0), x1 - 1, 0), x2)
-    return np.where(np.equal(x1, 0), -of_order_0 * (1 + 1 / x2), slope)
+def _expn_slope(n: Any, x: Any) -> Any:
+    of_order_0 = -np.exp(-x) / x * (1 + 1 / x)
+    return np.where(np.equal(n, 0), of_order_0, -special.expn(_below(n), x))
 
 
 def _below(n: Any) -> Any:
@@ -332,26 +336,25 @@ def _unless_constant(n: Any, slope: Any) -> Any:
 def _gegenbauer_slope(alpha: float, factor: float, scale: float = 1, shift: float = 0) -> Any:
     """Of the polynomials that are Gegenbauer's of ``alpha``, at ``scale * x + shift``."""
 
-    def slope(x1: Any, x2: Any) -> Any:
-        found = special.eval_gegenbauer(_below(x1), alpha + 1, scale * x2 + shift)
-        return _unless_constant(x1, factor * found)
+    def slope(n: Any, x: Any) -> Any:
+        found = special.eval_gegenbauer(_below(n), alpha + 1, scale * x + shift)
+        return _unless_constant(n, factor * found)
 
     return slope
 
 
-def _jacobi_slope(x1: Any, x2: Any, x3: Any, x4: Any) -> Any:
-    found = special.eval_jacobi(_below(x1), x2 + 1, x3 + 1, x4)
-    return _unless_constant(x1, 0.5 * (x1 + x2 + x3 + 1) * found)
+def _jacobi_slope(n: Any, alpha: Any, beta: Any, x: Any) -> Any:
+    found = special.eval_jacobi(_below(n), alpha + 1, beta + 1, x)
+    return _unless_constant(n, 0.5 * (n + alpha + beta + 1) * found)
 
 
-def _sh_jacobi_slope(x1: Any, x2: Any, x3: Any, x4: Any) -> Any:
-    found = special.eval_jacobi(_below(x1), x2 - x3 + 1, x3, 2 * x4 - 1)
-    return _unless_constant(x1, (x1 + x2) * found / special.binom(2 * x1 + x2 - 1, x1))
+def _sh_jacobi_slope(n: Any, p: Any, q: Any, x: Any) -> Any:
+    found = special.eval_jacobi(_below(n), p - q + 1, q, 2 * x - 1)
+    return _unless_constant(n, (n + p) * found / special.binom(2 * n + p - 1, n))
 
 
-def _lpmv_slope(x1: Any, x2: Any, x3: Any, result: Any) -> Any:
-    below = special.lpmv(x1, x2 - 1, x3)
-    return (x2 * x3 * result - (x2 + x1) * below) / (x3 * x3 - 1)
+def _lpmv_slope(m: Any, v: Any, x: Any, result: Any) -> Any:
+    return (v * x * result - (v + m) * special.lpmv(m, v - 1, x)) / (x * x - 1)
 
 
 def _carlson_f_slope(x: Any, y: Any, z: Any) -> Any:
@@ -367,7 +370,7 @@ def _carlson_g_slope(x: Any, y: Any, z: Any) -> Any:
 def _elliprd_by_x(x: Any, y: Any, z: Any) -> Any:
     """d/dx of Carlson's R_D(x, y, z): a divided difference by Euler and Poisson, DLMF 19.18.8."""
     tied = np.abs(x - z) <= 1e-8 * np.abs(z)
-    difference = special.elliprd(y, z, x) - special.elliprd(x, y, z)
+    difference = special.elliprd(x, y, z) - special.elliprd(y, z, x)
     slope = difference / (2 * (z - x) + tied)
     if not np.any(tied):
         return slope
@@ -375,24 +378,26 @@ def _elliprd_by_x(x: Any, y: Any, z: Any) -> Any:
     return np.where(tied, there, slope)
 
 
-def _elliprd_by_z(x1: Any, x2: Any, x3: Any, result: Any) -> Any:
+def _elliprd_by_z(x: Any, y: Any, z: Any, result: Any) -> Any:
     """Of a function homogeneous of degree -3/2."""
-    rest = x1 * _elliprd_by_x(x1, x2, x3) + x2 * _elliprd_by_x(x2, x1, x3)
-    return -(1.5 * result + rest) / x3
+    by_x = np.where(np.equal(x, 0), 0.0, x * _elliprd_by_x(x, y, z))
+    by_y = np.where(np.equal(y, 0), 0.0, y * _elliprd_by_x(y, x, z))
+    return -(1.5 * result + by_x + by_y) / z
 
 
-def _elliprc_by_x(x1: Any, x2: Any, result: Any) -> Any:
-    cauchy = np.less(np.real(x2), 0)
+def _elliprc_by_x(x: Any, y: Any, result: Any) -> Any:
+    """d/dx of R_F(x, y, y), or of its Cauchy principal value where y is negative."""
+    cauchy = np.less(np.real(y), 0)
     if not np.any(cauchy):
-        return -special.elliprd(x2, x2, x1) / 6
-    y = np.where(cauchy, x1, x2)
-    there = (result - 1 / np.sqrt(x1)) / (2 * (x2 - x1) + np.equal(x1, x2))
-    return np.where(cauchy, there, -special.elliprd(y, y, x1) / 6)
+        return -special.elliprd(y, y, x) / 6
+    there = (result - 1 / np.sqrt(x)) / (2 * (y - x) + np.equal(x, y))
+    y = np.where(cauchy, x, y)
+    return np.where(cauchy, there, -special.elliprd(y, y, x) / 6)
 
 
-def _elliprc_by_y(x1: Any, x2: Any, result: Any) -> Any:
+def _elliprc_by_y(x: Any, y: Any, result: Any) -> Any:
     """Of a function homogeneous of degree -1/2."""
-    return -(0.5 * result + x1 * _elliprc_by_x(x1, x2, result)) / x2
+    return -(0.5 * result + x * _elliprc_by_x(x, y, result)) / y
 
 
 def _folded(phi: Any) -> tuple[Any, Any, Any]:
@@ -402,18 +407,18 @@ def _folded(phi: Any) -> tuple[Any, Any, Any]:
     return 2 * turns, np.sin(rest), np.cos(rest) ** 2
 
 
-def _ellipkinc_by_m(x1: Any, x2: Any) -> Any:
+def _ellipkinc_by_m(phi: Any, m: Any) -> Any:
     """d/dm of F(phi | m), which grows by 2 K(m) every half turn."""
-    turns, s, c2 = _folded(x1)
-    rest = s**3 * special.elliprd(c2, 1.0, 1 - x2 * s * s) / 6
-    return rest + turns * _ellipk_slope(x2) if np.any(turns) else rest
+    turns, s, c2 = _folded(phi)
+    rest = s**3 * special.elliprd(c2, 1.0, 1 - m * s * s) / 6
+    return rest + turns * _ellipk_slope(m) if np.any(turns) else rest
 
 
-def _ellipeinc_by_m(x1: Any, x2: Any) -> Any:
+def _ellipeinc_by_m(phi: Any, m: Any) -> Any:
     """d/dm of E(phi | m), which grows by 2 E(m) every half turn."""
-    turns, s, c2 = _folded(x1)
-    rest = -(s**3) * special.elliprd(c2, 1 - x2 * s * s, 1.0) / 6
-    return rest + turns * _ellipe_slope(x2) if np.any(turns) else rest
+    turns, s, c2 = _folded(phi)
+    rest = -(s**3) * special.elliprd(c2, 1 - m * s * s, 1.0) / 6
+    return rest + turns * _ellipe_slope(m) if np.any(turns) else rest
 
 
 def _chndtr_pdf(x: Any, df: Any, nc: Any) -> Any:
@@ -436,143 +441,747 @@ def _poisson_slope(k: Any, m: Any) -> Any:
     return -gamma_pdf(np.floor(k) + 1, m)
 
 
-def _tukey_slope(result: Any, x2: Any) -> Any:
+def _tukey_slope(lmbda: Any, result: Any) -> Any:
     inside = (result > 0) & (result < 1)
     p = np.where(inside, result, 0.5)
-    return np.where(inside, 1 / (p ** (x2 - 1) + (1 - p) ** (x2 - 1)), 0.0)
+    return np.where(inside, 1 / (p ** (lmbda - 1) + (1 - p) ** (lmbda - 1)), 0.0)
 
 
-# original: (partial derivatives by x1, x2, …, the domain of each argument for samples)
-_PARTIALS: Final[dict[Any, tuple[dict[str, Any], tuple[Any, ...]]]] = {
+# original: (parameters, partial derivatives, the domain of each argument for samples)
+_PARTIALS: Final[dict[Any, tuple[str, dict[str, Any], tuple[Any, ...]]]] = {
     special.xlogy: (
-        {"x1": _log_or_zero_of_x1_x2, "x2": lambda x1, x2: _ratio_or_zero(x1, x2)},
-        ((0.1, 3), (0.1, 3)),
+        "x, y", {"x": _log_or_zero, "y": _ratio_or_zero}, ((0.1, 3), (0.1, 3))
     ),
     special.xlog1py: (
-        {
-            "x1": lambda x1, x2: _log1p_or_zero(x1, x2),
-            "x2": lambda x1, x2: _ratio_or_zero(x1, 1 + x2),
-        },
+        "x, y",
+        {"x": _log1p_or_zero, "y": lambda x, y: _ratio_or_zero(x, 1 + y)},
         ((0.1, 3), (-0.5, 3)),
     ),
     special.rel_entr: (
-        {
-            "x1": lambda x1, x2: np.log(x1 / x2) + 1,
-            "x2": lambda x1, x2: -_ratio_or_zero(x1, x2),
-        },
+        "x, y",
+        {"x": lambda x, y: np.log(x / y) + 1, "y": lambda x, y: -_ratio_or_zero(x, y)},
         ((0.1, 3), (0.1, 3)),
     ),
     special.kl_div: (
-        {
-            "x1": lambda x1, x2: np.log(x1 / x2),
-            "x2": lambda x1, x2: 1 - _ratio_or_zero(x1, x2),
-        },
+        "x, y",
+        {"x": lambda x, y: np.log(x / y), "y": lambda x, y: 1 - _ratio_or_zero(x, y)},
         ((0.1, 3), (0.1, 3)),
     ),
     special.huber: (
-        {"x1": _huber_by_delta, "x2": _huber_by_r},
-        ((0.5, 2), (-4, 4)),
+        "delta, r", {"delta": _huber_by_delta, "r": _huber_by_r}, ((0.5, 2), (-4, 4))
     ),
     special.pseudo_huber: (
-        {"x1": _pseudo_huber_by_delta, "x2": _pseudo_huber_by_r},
+        "delta, r",
+        {"delta": _pseudo_huber_by_delta, "r": _pseudo_huber_by_r},
         ((0.5, 2), (-4, 4)),
     ),
     special.powm1: (
-        {"x1": lambda x1, x2: x2 * x1 ** (x2 - 1), "x2": _powm1_by_exponent},
+        "x, y",
+        {"x": lambda x, y: y * x ** (y - 1), "y": _powm1_by_exponent},
         ((0.3, 3), (-2, 2)),
     ),
     special.boxcox: (
+        "x, lmbda",
         {
-            "x1": lambda x1, x2: x1 ** (x2 - 1),
-            "x2": lambda x1, x2, result: _boxcox_by_lambda(np.log(x1), x2, result),
+            "x": lambda x, lmbda: x ** (lmbda - 1),
+            "lmbda": lambda x, lmbda, result: _boxcox_by_lmbda(np.log(x), lmbda, result),
         },
         ((0.3, 3), (-2, 2)),
     ),
     special.boxcox1p: (
+        "x, lmbda",
         {
-            "x1": lambda x1, x2: np.exp((x2 - 1) * np.log1p(x1)),
-            "x2": lambda x1, x2, result: _boxcox_by_lambda(np.log1p(x1), x2, result),
+            "x": lambda x, lmbda: np.exp((lmbda - 1) * np.log1p(x)),
+            "lmbda": lambda x, lmbda, result: _boxcox_by_lmbda(np.log1p(x), lmbda, result),
         },
         ((-0.5, 3), (-2, 2)),
     ),
     special.inv_boxcox: (
+        "y, lmbda",
         {
-            "x1": lambda x2, result: result ** (1 - x2),
-            "x2": lambda x1, x2, result: _inv_boxcox_by_lambda(result, x1, x2),
+            "y": lambda lmbda, result: result ** (1 - lmbda),
+            "lmbda": lambda y, lmbda, result: _inv_boxcox_by_lmbda(np.log(result), y, lmbda),
         },
         ((-0.5, 0.8), (-1, 1)),
     ),
     special.inv_boxcox1p: (
+        "y, lmbda",
         {
-            "x1": lambda x2, result: (1 + result) ** (1 - x2),
-            "x2": lambda x1, x2, result: _inv_boxcox_by_lambda(1 + result, x1, x2),
+            "y": lambda lmbda, result: (1 + result) ** (1 - lmbda),
+            "lmbda": lambda y, lmbda, result: _inv_boxcox_by_lmbda(np.log1p(result), y, lmbda),
         },
         ((-0.5, 0.8), (-1, 1)),
     ),
     special.radian: (
-        {
-            "x1": lambda: _DEGREE,
-            "x2": lambda: _DEGREE / 60,
-            "x3": lambda: _DEGREE / 3600,
-        },
+        "d, m, s",
+        {"d": lambda: _DEGREE, "m": lambda: _DEGREE / 60, "s": lambda: _DEGREE / 3600},
         ((0, 90), (0, 60), (0, 60)),
     ),
     special.agm: (
+        "a, b",
         {
-            "x1": lambda x1, x2, result: _agm_slope(x1, x2, result, 1),
-            "x2": lambda x1, x2, result: _agm_slope(x1, x2, result, -1),
+            "a": lambda a, b, result: _agm_slope(a, b, result, 1),
+            "b": lambda a, b, result: _agm_slope(a, b, result, -1),
         },
         ((0.3, 3), (0.3, 3)),
     ),
     special.voigt_profile: (
+        "x, sigma, gamma",
         {
-            "x1": lambda x1, x2, x3: _voigt_slopes(x1, x2, x3)[0],
-            "x2": _voigt_by_sigma,
-            "x3": lambda x1, x2, x3: _voigt_slopes(x1, x2, x3)[1],
+            "x": lambda x, sigma, gamma: _voigt_slopes(x, sigma, gamma)[0],
+            "sigma": _voigt_by_sigma,
+            "gamma": lambda x, sigma, gamma: _voigt_slopes(x, sigma, gamma)[1],
         },
         ((-2, 2), (0.3, 2), (0.3, 2)),
     ),
     special.owens_t: (
+        "h, a",
         {
-            "x1": lambda x1, x2: -0.5 * normal_pdf(x1) * special.erf(x1 * x2 / math.sqrt(2)),
-            "x2": lambda x1, x2: (
-                np.exp(-0.5 * x1 * x1 * (1 + x2 * x2)) / (2 * math.pi * (1 + x2 * x2))
-            ),
+            "h": lambda h, a: -0.5 * normal_pdf(h) * special.erf(h * a / math.sqrt(2)),
+            "a": lambda h, a: normal_pdf(h) * normal_pdf(h * a) / (1 + a * a),
         },
         ((-2, 2), (-2, 2)),
     ),
-    # Gamma and beta
+    # Gamma and beta functions
     special.beta: (
+        "a, b",
         {
-            "x1": lambda x1, x2, result: result * (special.psi(x1) - special.psi(x1 + x2)),
-            "x2": lambda x1, x2, result: result * (special.psi(x2) - special.psi(x1 + x2)),
+            "a": lambda a, b, result: result * (special.psi(a) - special.psi(a + b)),
+            "b": lambda a, b, result: result * (special.psi(b) - special.psi(a + b)),
         },
         ((0.3, 3), (0.3, 3)),
     ),
     special.betaln: (
+        "a, b",
         {
-            "x1": lambda x1, x2: special.psi(x1) - special.psi(x1 + x2),
-            "x2": lambda x1, x2: special.psi(x2) - special.psi(x1 + x2),
+            "a": lambda a, b: special.psi(a) - special.psi(a + b),
+            "b": lambda a, b: special.psi(b) - special.psi(a + b),
         },
         ((0.3, 3), (0.3, 3)),
     ),
     special.poch: (
+        "z, m",
         {
-            "x1": lambda x1, x2, result: result * (special.psi(x1 + x2) - special.psi(x1)),
-            "x2": lambda x1, x2, result: result * special.psi(x1 + x2),
+            "z": lambda z, m, result: result * (special.psi(z + m) - special.psi(z)),
+            "m": lambda z, m, result: result * special.psi(z + m),
         },
         ((0.3, 3), (0.3, 3)),
     ),
     special.binom: (
+        "n, k",
         {
-            "x1": lambda x1, x2, result: (
-                result * (special.psi(x1 + 1) - special.psi(x1 - x2 + 1))
-            ),
-            "x2": lambda x1, x2, result: (
-                result * (special.psi(x1 - x2 + 1) - special.psi(x2 + 1))
-            ),
+            "n": lambda n, k, result: result * (special.psi(n + 1) - special.psi(n - k + 1)),
+            "k": lambda n, k, result: result * (special.psi(n - k + 1) - special.psi(k + 1)),
         },
         ((3, 6), (0.3, 2.5)),
     ),
-    special.gammainc: ({"x2": gamma_pdf_of_x1_x2}, (1.7, (0.2, 4))),
+    special._ufuncs._zeta: (
+        "x, q", {"q": lambda x, q: -x * special.zeta(x + 1, q)}, (2.5, (0.3, 4))
+    ),
+    # Distribution functions and their inverses, by densities
+    special.gammainc: ("a, x", {"x": gamma_pdf}, (1.7, (0.2, 4))),
+    special.gammaincc: ("a, x", {"x": lambda a, x: -gamma_pdf(a, x)}, (1.7, (0.2, 4))),
+    special.gammaincinv: (
+        "a, y", {"y": lambda a, result: 1 / gamma_pdf(a, result)}, (1.7, (0.1, 0.9))
+    ),
+    special.gammainccinv: (
+        "a, y", {"y": lambda a, result: -1 / gamma_pdf(a, result)}, (1.7, (0.1, 0.9))
+    ),
+    special.betainc: ("a, b, x", {"x": beta_pdf}, (1.7, 0.6, (0.1, 0.9))),
+    special.betaincc: (
+        "a, b, x", {"x": lambda a, b, x: -beta_pdf(a, b, x)}, (1.7, 0.6, (0.1, 0.9))
+    ),
+    special.betaincinv: (
+        "a, b, y", {"y": lambda a, b, result: 1 / beta_pdf(a, b, result)}, (1.7, 0.6, (0.1, 0.9))
+    ),
+    special.betainccinv: (
+        "a, b, y", {"y": lambda a, b, result: -1 / beta_pdf(a, b, result)}, (1.7, 0.6, (0.1, 0.9))
+    ),
+    special.gdtr: (
+        "a, b, x",
+        {
+            "a": lambda a, b, x: x * gamma_pdf(b, a * x),
+            "x": lambda a, b, x: a * gamma_pdf(b, a * x),
+        },
+        ((0.5, 2), 1.7, (0.2, 3)),
+    ),
+    special.gdtrc: (
+        "a, b, x",
+        {
+            "a": lambda a, b, x: -x * gamma_pdf(b, a * x),
+            "x": lambda a, b, x: -a * gamma_pdf(b, a * x),
+        },
+        ((0.5, 2), 1.7, (0.2, 3)),
+    ),
+    special.gdtrix: (
+        "a, b, p",
+        {
+            "a": lambda a, result: -result / a,
+            "p": lambda a, b, result: 1 / (a * gamma_pdf(b, a * result)),
+        },
+        ((0.5, 2), 1.7, (0.1, 0.9)),
+    ),
+    special.gdtria: (
+        "p, b, x",
+        {
+            "p": lambda b, x, result: 1 / (x * gamma_pdf(b, x * result)),
+            "x": lambda x, result: -result / x,
+        },
+        ((0.1, 0.9), 1.7, (0.5, 2)),
+    ),
+    special.chdtr: ("v, x", {"x": chi2_pdf}, (3.4, (0.2, 6))),
+    special.chdtrc: ("v, x", {"x": lambda v, x: -chi2_pdf(v, x)}, (3.4, (0.2, 6))),
+    special.chdtri: (
+        "v, p", {"p": lambda v, result: -1 / chi2_pdf(v, result)}, (3.4, (0.1, 0.9))
+    ),
+    special.chndtr: (
+        "x, df, nc", {"x": _chndtr_pdf, "nc": _chndtr_by_nc}, ((0.5, 6), 3.4, (0.3, 3))
+    ),
+    special.chndtrix: (
+        "p, df, nc",
+        {
+            "p": lambda df, nc, result: 1 / _chndtr_pdf(result, df, nc),
+            "nc": lambda df, nc, result: (
+                -_chndtr_by_nc(result, df, nc) / _chndtr_pdf(result, df, nc)
+            ),
+        },
+        ((0.1, 0.9), 3.4, (0.3, 3)),
+    ),
+    special.fdtr: ("dfn, dfd, x", {"x": f_pdf}, (3.4, 5.2, (0.2, 4))),
+    special.fdtrc: (
+        "dfn, dfd, x", {"x": lambda dfn, dfd, x: -f_pdf(dfn, dfd, x)}, (3.4, 5.2, (0.2, 4))
+    ),
+    special.fdtri: (
+        "dfn, dfd, p",
+        {"p": lambda dfn, dfd, result: 1 / f_pdf(dfn, dfd, result)},
+        (3.4, 5.2, (0.1, 0.9)),
+    ),
+    special.stdtr: ("df, t", {"t": t_pdf}, (3.4, (-3, 3))),
+    special.stdtrit: ("df, p", {"p": lambda df, result: 1 / t_pdf(df, result)}, (3.4, (0.1, 0.9))),
+    special.nrdtrimn: (
+        "p, std, x",
+        {
+            "p": lambda std, x, result: -std / normal_pdf((x - result) / std),
+            "std": lambda p: -special.ndtri(p),
+            "x": lambda: 1.0,
+        },
+        ((0.1, 0.9), (0.5, 2), (-2, 2)),
+    ),
+    special.nrdtrisd: (
+        "mn, p, x",
+        {
+            "mn": lambda p: -1 / special.ndtri(p),
+            "p": lambda p, result: -result / (special.ndtri(p) * normal_pdf(special.ndtri(p))),
+            "x": lambda p: 1 / special.ndtri(p),
+        },
+        ((-2, -1), (0.6, 0.9), (0, 2)),
+    ),
+    special.bdtr: ("k, n, p", {"p": _bdtr_slope}, (2, 5, (0.1, 0.9))),
+    special.bdtrc: ("k, n, p", {"p": lambda k, n, p: -_bdtr_slope(k, n, p)}, (2, 5, (0.1, 0.9))),
+    special.bdtri: (
+        "k, n, y", {"y": lambda k, n, result: 1 / _bdtr_slope(k, n, result)}, (2, 5, (0.1, 0.9))
+    ),
+    special.nbdtr: (
+        "k, n, p", {"p": lambda k, n, p: beta_pdf(n, np.floor(k) + 1, p)}, (2, 5, (0.1, 0.9))
+    ),
+    special.nbdtrc: (
+        "k, n, p", {"p": lambda k, n, p: -beta_pdf(n, np.floor(k) + 1, p)}, (2, 5, (0.1, 0.9))
+    ),
+    special.nbdtri: (
+        "k, n, y",
+        {"y": lambda k, n, result: 1 / beta_pdf(n, np.floor(k) + 1, result)},
+        (2, 5, (0.1, 0.9)),
+    ),
+    special.pdtr: ("k, m", {"m": _poisson_slope}, (2, (0.5, 4))),
+    special.pdtrc: ("k, m", {"m": lambda k, m: -_poisson_slope(k, m)}, (2, (0.5, 4))),
+    special.pdtri: (
+        "k, y", {"y": lambda k, result: 1 / _poisson_slope(k, result)}, (2, (0.1, 0.9))
+    ),
+    special.tklmbda: ("x, lmbda", {"x": _tukey_slope}, ((-1, 1), 0.4)),
+    # Bessel and related functions, by the order
+    special.kn: ("v, z", {"z": _bessel_slope(special.kn, -0.5, -0.5)}, (2, (0.3, 4))),
+    special.yn: ("v, z", {"z": _bessel_slope(special.yn, 0.5, -0.5)}, (2, (0.5, 6))),
+    special.struve: ("v, x", {"x": _struve_slope(special.struve, -1)}, (1.3, (0.3, 6))),
+    special.modstruve: ("v, x", {"x": _struve_slope(special.modstruve, 1)}, (1.3, (0.3, 4))),
+    special.expn: ("n, x", {"x": _expn_slope}, (2, (0.3, 4))),
+    special.wright_bessel: (
+        "a, b, x",
+        {"x": lambda a, b, x: special.wright_bessel(a, a + b, x)},
+        (0.7, 1.2, (0.3, 3)),
+    ),
+    # Elliptic integrals
+    special.ellipkinc: (
+        "phi, m",
+        {"phi": lambda phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2), "m": _ellipkinc_by_m},
+        ((-5, 5), (-1, 0.9)),
+    ),
+    special.ellipeinc: (
+        "phi, m",
+        {"phi": lambda phi, m: np.sqrt(1 - m * np.sin(phi) ** 2), "m": _ellipeinc_by_m},
+        ((-5, 5), (-1, 0.9)),
+    ),
+    special.elliprc: (
+        "x, y", {"x": _elliprc_by_x, "y": _elliprc_by_y}, ((0.3, 2), (0.3, 2))
+    ),
+    special.elliprf: (
+        "x, y, z",
+        {
+            "x": lambda x, y, z: _carlson_f_slope(x, y, z),
+            "y": lambda x, y, z: _carlson_f_slope(y, z, x),
+            "z": lambda x, y, z: _carlson_f_slope(z, x, y),
+        },
+        ((0.3, 2), (0.3, 2), (0.3, 2)),
+    ),
+    special.elliprd: (
+        "x, y, z",
+        {
+            "x": lambda x, y, z: _elliprd_by_x(x, y, z),
+            "y": lambda x, y, z: _elliprd_by_x(y, x, z),
+            "z": _elliprd_by_z,
+        },
+        ((0.3, 2), (0.3, 2), (0.3, 2)),
+    ),
+    special.elliprg: (
+        "x, y, z",
+        {
+            "x": lambda x, y, z: _carlson_g_slope(x, y, z),
+            "y": lambda x, y, z: _carlson_g_slope(y, z, x),
+            "z": lambda x, y, z: _carlson_g_slope(z, x, y),
+        },
+        ((0.3, 2), (0.3, 2), (0.3, 2)),
+    ),
+    # Hypergeometric functions
+    special.hyperu: (
+        "a, b, x", {"x": lambda a, b, x: -a * special.hyperu(a + 1, b + 1, x)}, (1.3, 0.6, (0.3, 3))
+    ),
+    # Orthogonal polynomials that take no complex argument, and Legendre functions
+    special.eval_hermite: (
+        "n, x",
+        {"x": lambda n, x: 2 * n * special.eval_hermite(_below(n), x)},
+        (3, (-2, 2)),
+    ),
+    special.eval_hermitenorm: (
+        "n, x", {"x": lambda n, x: n * special.eval_hermitenorm(_below(n), x)}, (3, (-2, 2))
+    ),
+    special.lpmv: ("m, v, x", {"x": _lpmv_slope}, (1, 3, (-0.8, 0.8))),
 }  # fmt: skip
+
+# The same for functions that take complex values in their last argument.
+_PARTIALS_HOLOMORPHIC: Final[dict[Any, tuple[str, dict[str, Any], tuple[Any, ...]]]] = {
+    special.jv: ("v, z", {"z": _bessel_slope(special.jv, 0.5, -0.5)}, (1.3, (0.3, 6))),
+    special.yv: ("v, z", {"z": _bessel_slope(special.yv, 0.5, -0.5)}, (1.3, (0.5, 6))),
+    special.iv: ("v, z", {"z": _bessel_slope(special.iv, 0.5, 0.5)}, (1.3, (0.3, 4))),
+    special.kv: ("v, z", {"z": _bessel_slope(special.kv, -0.5, -0.5)}, (1.3, (0.3, 4))),
+    special.kve: (
+        "v, z",
+        {"z": lambda v, z, result: result - 0.5 * (special.kve(v - 1, z) + special.kve(v + 1, z))},
+        (1.3, (0.3, 4)),
+    ),
+    special.hankel1: ("v, z", {"z": _bessel_slope(special.hankel1, 0.5, -0.5)}, (1.3, (0.5, 4))),
+    special.hankel2: ("v, z", {"z": _bessel_slope(special.hankel2, 0.5, -0.5)}, (1.3, (0.5, 4))),
+    special.hankel1e: (
+        "v, z",
+        {
+            "z": lambda v, z, result: (
+                0.5 * (special.hankel1e(v - 1, z) - special.hankel1e(v + 1, z)) - 1j * result
+            )
+        },
+        (1.3, (0.5, 4)),
+    ),
+    special.hankel2e: (
+        "v, z",
+        {
+            "z": lambda v, z, result: (
+                0.5 * (special.hankel2e(v - 1, z) - special.hankel2e(v + 1, z)) + 1j * result
+            )
+        },
+        (1.3, (0.5, 4)),
+    ),
+    special.hyp0f1: ("v, z", {"z": lambda v, z: special.hyp0f1(v + 1, z) / v}, (1.3, (-2, 2))),
+    special.hyp1f1: (
+        "a, b, x",
+        {"x": lambda a, b, x: a / b * special.hyp1f1(a + 1, b + 1, x)},
+        (0.7, 1.3, (-2, 2)),
+    ),
+    special.hyp2f1: (
+        "a, b, c, z",
+        {"z": lambda a, b, c, z: a * b / c * special.hyp2f1(a + 1, b + 1, c + 1, z)},
+        (0.7, 1.3, 2.1, (-0.9, 0.9)),
+    ),
+    special.eval_chebyt: (
+        "n, x", {"x": lambda n, x: n * special.eval_chebyu(_below(n), x)}, (3, (-0.9, 0.9))
+    ),
+    special.eval_chebyc: (
+        "n, x", {"x": lambda n, x: n * special.eval_chebys(_below(n), x)}, (3, (-1.8, 1.8))
+    ),
+    special.eval_sh_chebyt: (
+        "n, x", {"x": lambda n, x: 2 * n * special.eval_sh_chebyu(_below(n), x)}, (3, (0.1, 0.9))
+    ),
+    special.eval_chebyu: ("n, x", {"x": _gegenbauer_slope(1, 2)}, (3, (-0.9, 0.9))),
+    special.eval_chebys: ("n, x", {"x": _gegenbauer_slope(1, 1, 0.5)}, (3, (-1.8, 1.8))),
+    special.eval_sh_chebyu: ("n, x", {"x": _gegenbauer_slope(1, 4, 2, -1)}, (3, (0.1, 0.9))),
+    special.eval_legendre: ("n, x", {"x": _gegenbauer_slope(0.5, 1)}, (3, (-0.9, 0.9))),
+    special.eval_sh_legendre: ("n, x", {"x": _gegenbauer_slope(0.5, 2, 2, -1)}, (3, (0.1, 0.9))),
+    special.eval_gegenbauer: (
+        "n, alpha, x",
+        {
+            "x": lambda n, alpha, x: _unless_constant(
+                n, 2 * alpha * special.eval_gegenbauer(_below(n), alpha + 1, x)
+            )
+        },
+        (3, 0.7, (-0.9, 0.9)),
+    ),
+    special.eval_jacobi: (
+        "n, alpha, beta, x", {"x": _jacobi_slope}, (3, 0.7, 1.2, (-0.9, 0.9))
+    ),
+    special.eval_sh_jacobi: ("n, p, q, x", {"x": _sh_jacobi_slope}, (3, 2.7, 1.2, (0.1, 0.9))),
+    special.eval_laguerre: (
+        "n, x",
+        {"x": lambda n, x: _unless_constant(n, -special.eval_genlaguerre(_below(n), 1.0, x))},
+        (3, (0.1, 4)),
+    ),
+    special.eval_genlaguerre: (
+        "n, alpha, x",
+        {
+            "x": lambda n, alpha, x: _unless_constant(
+                n, -special.eval_genlaguerre(_below(n), alpha + 1, x)
+            )
+        },
+        (3, 0.7, (0.1, 4)),
+    ),
+}  # fmt: skip
+
+if hasattr(special, "log_wright_bessel"):  # since scipy 1.14
+    _PARTIALS[special.log_wright_bessel] = (
+        "a, b, x",
+        {
+            "x": lambda a, b, x, result: np.exp(special.log_wright_bessel(a, a + b, x) - result),
+        },
+        (0.7, 1.2, (0.3, 3)),
+    )
+
+for _table, _complex in ((_PARTIALS, False), (_PARTIALS_HOLOMORPHIC, True)):
+    for _original, (_signature, _slopes, _domains) in _table.items():
+        lifted(
+            derivative=_slopes,
+            signature=f"{_signature}, /",
+            samples=_within(*_domains, complex=_complex),
+        )(_original)
+
+
+# Scaled Bessel functions whose factor is no holomorphic function: for real arguments only
+
+_SCALED: Final = {
+    special.jve: lambda dzdy, v, z: dzdy * 0.5 * (special.jve(v - 1, z) - special.jve(v + 1, z)),
+    special.yve: lambda dzdy, v, z: dzdy * 0.5 * (special.yve(v - 1, z) - special.yve(v + 1, z)),
+    special.ive: lambda dzdy, v, z, result: (
+        dzdy * (0.5 * (special.ive(v - 1, z) + special.ive(v + 1, z)) - np.sign(z) * result)
+    ),
+}
+for _original, _grad in _SCALED.items():
+    lifted(grad={"z": _grad}, signature="v, z, /", samples=_within(1.3, (0.5, 4)))(_original)
+
+
+# Functions with several results
+
+Slopes = Callable[..., tuple[Any, ...]]
+
+
+def _many(slopes: Slopes) -> Callable[..., Any]:
+    """The rule of a function of x with several results, from the derivative of each."""
+
+    def grad(dzdy: Any, x: Any, result: Any) -> Any:
+        pairs = enumerate(slopes(x, result))
+        return sum(dzdy[i] * conj(slope) for i, slope in pairs)
+
+    return grad
+
+
+def _airye_slopes(x: Any, result: Any) -> tuple[Any, ...]:
+    """Of exp(z) Ai and exp(-|Re z|) Bi with z = 2/3 x**1.5, whose real part is 0 for x < 0."""
+    ai, aip, bi, bip = result
+    root = np.sqrt(x)
+    growth = np.sqrt(np.maximum(x, 0.0))
+    return aip + root * ai, x * ai + root * aip, bip - growth * bi, x * bi - growth * bip
+
+
+def _kelvin_slopes(x: Any, result: Any) -> tuple[Any, ...]:
+    be, ke, bep, kep = result
+    return bep, kep, 1j * be - bep / x, 1j * ke - kep / x
+
+
+def _modfresnel_slopes(sign: float) -> Slopes:
+    def slopes(x: Any, result: Any) -> tuple[Any, ...]:
+        turn = np.exp(-0.25j * sign * math.pi) / math.sqrt(math.pi)
+        return -np.exp(1j * sign * x * x), -turn - 2j * sign * x * result[1]
+
+    return slopes
+
+
+_SEVERAL_HOLOMORPHIC: Final[dict[Any, tuple[Slopes, tuple[float, float]]]] = {
+    special.airy: (lambda x, y: (y[1], x * y[0], y[3], x * y[2]), (-2, 2)),
+    special.sici: (lambda x, y: (_safe_ratio(np.sin(x), x, 1.0), np.cos(x) / x), (0.3, 4)),
+    special.shichi: (lambda x, y: (_safe_ratio(np.sinh(x), x, 1.0), np.cosh(x) / x), (0.3, 3)),
+    special.fresnel: (
+        lambda x, y: (np.sin(math.pi / 2 * x * x), np.cos(math.pi / 2 * x * x)), (-2, 2)
+    ),
+}  # fmt: skip
+
+# Real arguments, though some of the results are complex.
+_SEVERAL_REAL: Final[dict[Any, tuple[Slopes, tuple[float, float]]]] = {
+    special.airye: (_airye_slopes, (0.3, 3)),
+    special.itairy: (
+        lambda x, y: (*special.airy(x)[0:3:2], *special.airy(-x)[0:3:2]), (-2, 2)
+    ),
+    special.itj0y0: (lambda x, y: (special.j0(x), special.y0(x)), (0.3, 6)),
+    special.it2j0y0: (
+        lambda x, y: (_safe_ratio(1 - special.j0(x), x, 0.0), -special.y0(x) / x), (0.3, 6)
+    ),
+    special.iti0k0: (lambda x, y: (special.i0(x), special.k0(x)), (0.3, 4)),
+    special.it2i0k0: (
+        lambda x, y: (_safe_ratio(special.i0(x) - 1, x, 0.0), -special.k0(x) / x), (0.3, 4)
+    ),
+    special.kelvin: (_kelvin_slopes, (0.3, 4)),
+    special.modfresnelp: (_modfresnel_slopes(1), (0.3, 2)),
+    special.modfresnelm: (_modfresnel_slopes(-1), (0.3, 2)),
+}  # fmt: skip
+
+for _original, (_slopes, _domain) in _SEVERAL_HOLOMORPHIC.items():
+    lifted(grad=_many(_slopes), complex=True, samples=_within(_domain, complex=True))(_original)
+for _original, (_slopes, _domain) in _SEVERAL_REAL.items():
+    lifted(grad=_many(_slopes), complex=True, samples=_within(_domain))(_original)
+
+
+def _fitted(dzdx: Any, x: Any) -> Any:
+    """The cotangent of an argument that several results were broadcast from."""
+    return dzdx if np.shape(dzdx) == np.shape(x) else summed_to(dzdx, np.shape(x))
+
+
+def _ellipj_by_u(dzdy: Any, u: Any, m: Any, result: Any) -> Any:
+    sn, cn, dn, _ = result
+    dzdu = dzdy[0] * cn * dn - dzdy[1] * sn * dn - dzdy[2] * m * sn * cn + dzdy[3] * dn
+    return _fitted(dzdu, u)
+
+
+def _ellipj_by_m(dzdy: Any, m: Any, result: Any) -> Any:
+    """By the amplitude phi, from ``F(phi | m) = u``."""
+    sn, cn, dn, phi = result
+    by_phi = dzdy[0] * cn - dzdy[1] * sn - dzdy[2] * m * sn * cn / dn + dzdy[3]
+    dzdm = -by_phi * dn * _ellipkinc_by_m(phi, m) - dzdy[2] * 0.5 * sn * sn / dn
+    return _fitted(dzdm, m)
+
+
+lifted(
+    grad={"u": _ellipj_by_u, "m": _ellipj_by_m},
+    signature="u, m, /",
+    samples=_within((-4, 4), (0.1, 0.9)),
+)(special.ellipj)
+
+
+def _parabolic_cylinder_grad(curvature: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """The rule of solutions of ``w'' = curvature * w`` that come with their derivatives."""
+
+    def grad(dzdy: Any, v: Any, x: Any, result: Any) -> Any:
+        return _fitted(dzdy[0] * result[1] + dzdy[1] * curvature(v, x) * result[0], x)
+
+    return grad
+
+
+for _original, _curvature in {
+    special.pbdv: lambda v, x: 0.25 * x * x - v - 0.5,
+    special.pbvv: lambda v, x: 0.25 * x * x - v - 0.5,
+    special.pbwa: lambda v, x: v - 0.25 * x * x,
+}.items():
+    lifted(
+        grad={"x": _parabolic_cylinder_grad(_curvature)},
+        signature="v, x, /",
+        samples=_within(1.3, (0.3, 3)),
+    )(_original)
+
+
+# Functions written in Python
+
+
+def _polygamma_slope(n: Any, x: Any) -> Any:
+    sign = 1 - 2 * (n % 2)
+    return sign * special.gamma(n + 2.0) * special.zeta(n + 2, x)
+
+
+lifted(
+    derivative={"x": _polygamma_slope},
+    samples=_within(2, (0.3, 4)),
+)(special.polygamma)
+lifted(
+    derivative={"q": lambda x, q: -x * special.zeta(x + 1, q)},
+    samples=_within(2.5, (0.3, 4)),
+)(special.zeta)
+lifted(
+    derivative={"z": lambda result: np.exp(-result) / (1 + result)},
+    ignores=("k", "tol"),
+    samples=lambda rng: [(0.7,), (rng.uniform(0.1, 3, size=(2, 3)),), (1.3 + 0.4j, 1), (-0.2, -1)],
+)(special.lambertw)
+
+
+def _multigammaln_slope(a: Any, d: Any) -> Any:
+    return sum(special.psi(a - 0.5 * j) for j in range(int(d)))
+
+
+lifted(derivative={"a": _multigammaln_slope}, samples=_within((2, 4), 3))(special.multigammaln)
+lifted(
+    derivative={
+        "x": lambda x, n, k: _unless_constant(
+            n, -special.eval_genlaguerre(_below(n), k + 1, x)
+        )
+    },
+    samples=_within((0.1, 4), 3, 0.7),
+)(special.assoc_laguerre)
+
+
+def _psi_where(inside: Any, x: Any) -> Any:
+    """``psi(x)``, where that is asked for."""
+    return special.psi(np.where(inside, x, 1.0))
+
+
+def _comb_by_n(N: Any, k: Any, result: Any) -> Any:  # noqa: N803 - the original's name
+    inside = np.not_equal(result, 0)
+    return result * (_psi_where(inside, N + 1) - _psi_where(inside, N - k + 1))
+
+
+def _comb_by_k(N: Any, k: Any, result: Any) -> Any:  # noqa: N803 - the original's name
+    inside = np.not_equal(result, 0)
+    return result * (_psi_where(inside, N - k + 1) - _psi_where(inside, k + 1))
+
+
+def _perm_by_k(N: Any, k: Any, result: Any) -> Any:  # noqa: N803 - the original's name
+    return result * _psi_where(np.not_equal(result, 0), N - k + 1)
+
+
+lifted(
+    derivative={"N": _comb_by_n, "k": _comb_by_k}, samples=_within((4, 6), (0.3, 3))
+)(special.comb)
+lifted(
+    derivative={"N": _comb_by_n, "k": _perm_by_k}, samples=_within((4, 6), (0.3, 3))
+)(special.perm)
+lifted(
+    derivative={"n": lambda n, result: result * _psi_where(np.not_equal(result, 0), n + 1)},
+    samples=_within((0.3, 4)),
+)(special.factorial)
+
+
+# Derivatives of Bessel functions: one order of derivative up, or by neighbouring orders.
+
+
+def _derivative_slope(f: Any) -> Any:
+    return lambda v, z, n: twin_of(f)(v, z, n + 1)
+
+
+for _original in (
+    special.jvp, special.yvp, special.ivp, special.kvp, special.h1vp, special.h2vp
+):  # fmt: skip
+    lifted(
+        derivative={"z": _derivative_slope(_original)},
+        samples=_within(1.3, (0.5, 4), complex=True),
+    )(_original)
+
+
+def _spherical_slope(f: Any, below: float, above: float) -> Any:
+    """The derivative of a spherical Bessel function, or of its derivative, DLMF 10.51.1."""
+
+    def slope(n: Any, z: Any, derivative: Any) -> Any:
+        of_order = twin_of(f)
+        lower = np.where(np.equal(n, 0), 0, n - 1)
+        found = above * (n + 1) * of_order(n + 1, z, derivative)
+        if np.any(np.not_equal(n, 0)):
+            found = found + below * n * of_order(lower, z, derivative)
+        return found / (2 * n + 1)
+
+    return slope
+
+
+for _original, _below_factor, _above_factor in (
+    (special.spherical_jn, 1, -1),
+    (special.spherical_yn, 1, -1),
+    (special.spherical_in, 1, 1),
+    (special.spherical_kn, -1, -1),
+):
+    lifted(
+        derivative={"z": _spherical_slope(_original, _below_factor, _above_factor)},
+        samples=lambda rng: [
+            (2, 1.4),
+            (0, rng.uniform(0.5, 4, size=(2, 3))),
+            (np.array([[1], [3]]), rng.uniform(0.5, 4, size=3), True),
+            (2, rng.uniform(0.5, 4, size=3) * (1 + 0.3j)),
+        ],
+    )(_original)
+
+
+def _sph_harm_y_grad(axis: int) -> Any:
+    def grad(dzdy: Any, n: Any, m: Any, theta: Any, phi: Any) -> Any:
+        return dzdy * conj(special.sph_harm_y(n, m, theta, phi, diff_n=1)[1][..., axis])
+
+    return grad
+
+
+if hasattr(special, "sph_harm_y"):  # since scipy 1.15
+    lifted(
+        grad={"theta": _sph_harm_y_grad(0), "phi": _sph_harm_y_grad(1)},
+        signature="n, m, theta, phi, *, diff_n=0",
+        complex=True,
+        samples=_within(3, 2, (0.3, 2), (0.3, 4)),
+    )(special.sph_harm_y)
+if hasattr(special, "softplus"):  # since scipy 1.17
+    lifted(derivative=lambda x: special.expit(x), samples=_within((-4, 4)))(special.softplus)
+
+
+# Sums of exponentials
+
+
+def _softmax_grad(dzdy: Any, axis: Any, result: Any) -> Any:
+    return result * (dzdy - np.sum(result * dzdy, axis=axis, keepdims=True))
+
+
+def _log_softmax_grad(dzdy: Any, axis: Any, result: Any) -> Any:
+    return dzdy - np.exp(result) * np.sum(dzdy, axis=axis, keepdims=True)
+
+
+def _axis_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x = rng.normal(size=(2, 3, 4))
+    return [(x[0, 0],), (x,), (x, 1), (x, -1), (x, (0, 2))]
+
+
+lifted(grad={"x": _softmax_grad}, samples=_axis_samples)(special.softmax)
+lifted(grad={"x": _log_softmax_grad}, samples=_axis_samples)(special.log_softmax)
+
+
+def _terms(dzdy: Any, a: Any, axis: Any, b: Any, keepdims: Any, result: Any) -> Any:
+    """``dzdy * exp(a - result)`` for each term of the sum; 0 for a sum of nothing."""
+    ndim = np.ndim(a) if b is None else max(np.ndim(a), np.ndim(b))
+    if not keepdims and ndim:
+        axes = range(ndim) if axis is None else np.atleast_1d(axis)
+        summed = tuple(int(i) % ndim for i in axes)
+        dzdy, result = np.expand_dims(dzdy, summed), np.expand_dims(result, summed)
+    nothing = np.isneginf(result)
+    return dzdy * np.exp(a - (np.where(nothing, 0.0, result) if np.any(nothing) else result))
+
+
+def _logsumexp_a_grad(dzdy: Any, a: Any, axis: Any, b: Any, keepdims: Any, result: Any) -> Any:
+    terms = _terms(dzdy, a, axis, b, keepdims, result)
+    return terms if b is None else summed_to(terms * b, np.shape(a))
+
+
+def _logsumexp_b_grad(dzdy: Any, a: Any, axis: Any, b: Any, keepdims: Any, result: Any) -> Any:
+    terms = _terms(dzdy, a, axis, b, keepdims, result)
+    return summed_to(terms * np.ones_like(np.asarray(value_of(b))), np.shape(b))
+
+
+def _logsumexp_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x, b = rng.normal(size=(2, 3, 4)), rng.uniform(0.5, 2, size=(3, 1))
+    return [
+        (x[0, 0],), (x,), (x, 1), (x, (0, -1)), (x, (0, 2), None, True), (x, -1, x * x),
+        (x, 1, b), (x[0], None, 2.0), (b, 0, x * x, True), (x[0, 0], None, 1 + x[1, 1] ** 2),
+    ]  # fmt: skip
+
+
+lifted(
+    grad={"a": _logsumexp_a_grad, "b": _logsumexp_b_grad}, samples=_logsumexp_samples
+)(special.logsumexp)

@@ -1,0 +1,391 @@
+"""Buffers: what array constructors give inside a composite, so that BVars can be stored in them.
+
+A buffer is an array until a BVar is stored into it; from then on its contents are a BVar, which
+moves on with every assignment. A slice of a buffer is its base and a way to read it, used at the
+time of use, so that aliasing is NumPy's. A buffer that leaves the composite leaves as its
+contents.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from ._bvar import BVar, collect_array, has_bvar, set_item, value_of
+from ._registry import registry
+from ._space import parts_of, rebuilt
+from .errors import ConversionError
+
+__all__ = ["Buffer", "contents_of", "fresh"]
+
+
+def contents_of(value: Any) -> Any:
+    """What a buffer holds at the moment, also inside containers; any other value as it is."""
+    cls = value.__class__
+    if cls is Buffer:
+        return value._contents()
+    if cls is list or cls is tuple or cls is dict:
+        if any(_has_buffer(part) for _, part in parts_of(value) or ()):
+            return rebuilt(value, [(k, contents_of(part)) for k, part in parts_of(value) or ()])
+    return value
+
+
+def _has_buffer(value: Any) -> bool:
+    cls = value.__class__
+    if cls is Buffer:
+        return True
+    return (cls is list or cls is tuple or cls is dict) and any(
+        _has_buffer(part) for _, part in parts_of(value) or ()
+    )
+
+
+def fresh(value: Any) -> Any:
+    """A new array as a buffer, since BVars may be stored into it; any other value as it is."""
+    if value.__class__ is np.ndarray and value.dtype.kind in "fc":
+        return Buffer(value)
+    if value.__class__ is tuple or value.__class__ is list:
+        return rebuilt(value, [(i, fresh(part)) for i, part in enumerate(value)])
+    return value
+
+
+class Buffer:
+    """An array made inside a composite; see the module.
+
+    Parameters
+    ----------
+    contents : ndarray or BVar, optional
+        Of a buffer of its own.
+    base, read : Buffer and callable, optional
+        Of a slice: ``read(contents of base)``.
+    """
+
+    __slots__ = ("_base", "_held", "_read", "_shared")
+
+    __hash__ = None  # type: ignore[assignment]  # an array has none either
+    __array_priority__ = 2000
+
+    def __init__(
+        self,
+        contents: Any = None,
+        base: Buffer | None = None,
+        read: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._held = contents
+        self._base = base
+        self._read = read
+        self._shared = False
+
+    # Contents
+
+    def _contents(self) -> Any:
+        if self._base is None:
+            return self._held
+        assert self._read is not None
+        return self._read(self._base._contents())
+
+    def _root(self) -> Buffer:
+        return self if self._base is None else self._base._root()
+
+    def _positions(self) -> Any:
+        """Where each item lies in the flattened root."""
+        if self._base is None:
+            shape = np.shape(value_of(self._held))
+            return np.arange(int(np.prod(shape))).reshape(shape)
+        assert self._read is not None
+        return self._read(self._base._positions())
+
+    def _share(self) -> Any:
+        """The contents, about to be kept by a node: the next assignment copies them first."""
+        self._root()._shared = True
+        return self._contents()
+
+    def _slice(self, read: Callable[[Any], Any]) -> Any:
+        """A part read from the contents: a slice that aliases, where NumPy would give one."""
+        part = read(self._contents())
+        if isinstance(part, (np.ndarray, BVar)) and np.ndim(value_of(part)):
+            positions = self._positions()
+            if np.may_share_memory(positions, read(positions)):
+                return Buffer(base=self, read=read)
+        return part if part.__class__ is BVar else fresh(part)
+
+    # Items
+
+    def __getitem__(self, key: Any) -> Any:
+        key = _key(key)
+        if key.__class__ is int or (
+            key.__class__ is tuple and all(k.__class__ is int for k in key)
+        ):
+            part = self._contents()[key]
+            if part.__class__ is not np.ndarray and not np.ndim(value_of(part)):
+                return part
+        return self._slice(lambda contents: contents[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        key = _key(key)
+        value = contents_of(value)
+        if value.__class__ is not BVar and has_bvar(value):
+            value = collect_array(value)
+        root = self._root()
+        if root._held.__class__ is np.ndarray and value.__class__ is not BVar:
+            if root._shared:
+                root._held = root._held.copy()
+                root._shared = False
+            self._contents()[key] = value
+        elif root is self:
+            root._held = _stored(root._held, key, value)
+        else:
+            shape = np.shape(value_of(root._held))
+            flat = _reshaped(root._held, -1)
+            root._held = _reshaped(_stored(flat, self._positions()[key], value), shape)
+
+    def __iter__(self) -> Iterator[Any]:
+        iter(value_of(self._contents()))
+        return (self[i] for i in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._contents())
+
+    def __contains__(self, item: Any) -> bool:
+        return value_of(contents_of(item)) in value_of(self._contents())
+
+    def __bool__(self) -> bool:
+        return bool(self._contents())
+
+    def __float__(self) -> float:
+        return float(self._contents())
+
+    def __int__(self) -> int:
+        return int(self._contents())
+
+    def __complex__(self) -> complex:
+        return complex(self._contents())
+
+    def __index__(self) -> int:
+        return operator.index(self._contents())
+
+    def __repr__(self) -> str:
+        return repr(self._contents())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._contents(), spec)
+
+    def __copy__(self) -> Buffer:
+        return Buffer(self.copy())
+
+    def __deepcopy__(self, memo: Any) -> Buffer:
+        return Buffer(self.copy())
+
+    # Attributes
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        contents = self._contents()
+        if name == "flat":
+            return self._slice(lambda contents: contents.reshape(-1))
+        if name in _SLICING_ATTRIBUTES:
+            return self._slice(operator.attrgetter(name))
+        if name in _SLICING_METHODS:
+            return lambda *args, **kwargs: self._slice(
+                lambda contents: getattr(contents, name)(*args, **kwargs)
+            )
+        if name in _IN_PLACE:
+            return lambda *args, **kwargs: _IN_PLACE[name](self, *args, **kwargs)
+        found = getattr(contents, name)
+        if not callable(found):
+            return found
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            out = kwargs.pop("out", None)
+            result = getattr(self._contents(), name)(
+                *map(contents_of, args), **{k: contents_of(v) for k, v in kwargs.items()}
+            )
+            return fresh(result) if out is None else _into(out, result)
+
+        return method
+
+    @property
+    def shape(self) -> Any:
+        """Of the array; may be assigned to."""
+        return np.shape(value_of(self._contents()))
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        if self._base is None:
+            self._held = _reshaped(self._held, shape)
+        else:
+            base, read = self._base, self._read
+            assert read is not None
+            self._base, self._read = base, lambda contents: read(contents).reshape(shape)
+
+    # NumPy
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        contents = self._share()
+        if contents.__class__ is BVar:
+            return contents.__array__(dtype)
+        contents = contents if dtype is None else contents.astype(dtype, copy=False)
+        return contents.copy() if copy else contents
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
+        result = getattr(ufunc, method)(*map(_shared, inputs), **{
+            k: contents_of(v) for k, v in kwargs.items()
+        })
+        if out is None:
+            return fresh(result)
+        where = contents_of(kwargs.get("where", True))
+        if where is True:
+            return _into(out[0] if len(out) == 1 else out, result)
+        target = out[0]
+        target[...] = registry[np.where].twin(where, result, contents_of(target))
+        return target
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call(func, *args, **kwargs)
+
+
+_FILLING: Final[dict[Any, Callable[..., None]]] = {}
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a function on the contents of buffers; new arrays come back as buffers."""
+    filling = _FILLING.get(function)
+    if filling is not None and args and args[0].__class__ is Buffer:
+        return filling(*args, **kwargs)
+    out = kwargs.pop("out", None)
+    result = function(*map(_shared, args), **{k: _shared(v) for k, v in kwargs.items()})
+    return fresh(result) if out is None else _into(out, result)
+
+
+def _shared(value: Any) -> Any:
+    return value._share() if value.__class__ is Buffer else contents_of(value)
+
+
+def _into(out: Any, result: Any) -> Any:
+    if isinstance(out, tuple) and len(out) == 1:
+        (out,) = out
+    if isinstance(out, tuple):
+        return tuple(_into(o, r) for o, r in zip(out, result, strict=True))
+    if out.__class__ is not Buffer and has_bvar(result):
+        if out.__class__ is BVar:
+            out[...] = result
+            return out
+        raise ConversionError(
+            "A BVar was to be written into a plain array of the caller.",
+            "Leave out= away, or pass an array of BVars' kind made in the function.",
+        )
+    out[...] = result
+    return out
+
+
+def _key(key: Any) -> Any:
+    key = contents_of(key)
+    if key.__class__ is tuple:
+        return tuple(map(_key, key))
+    while key.__class__ is BVar:
+        key = value_of(key)
+    return key
+
+
+def _stored(array: Any, key: Any, value: Any) -> Any:
+    """The array with an item replaced, in the dtype of the array as NumPy's assignment."""
+    kind = np.asarray(value_of(array)).dtype.kind if array.__class__ is not BVar else "f"
+    if kind in "iub":
+        raise ConversionError(
+            "A BVar was to be stored into an array of integers, which would cut it off.",
+            "Make the array with dtype=float.",
+        )
+    return set_item(array, key, value)
+
+
+def _reshaped(array: Any, shape: Any) -> Any:
+    return array.reshape(shape)
+
+
+_SLICING_ATTRIBUTES: Final = frozenset({"T", "real", "imag", "mT"})
+_SLICING_METHODS: Final = frozenset(
+    {"reshape", "ravel", "transpose", "swapaxes", "squeeze", "view", "diagonal"}
+)
+
+
+def _fill(buffer: Buffer, value: Any) -> None:
+    buffer[...] = value
+
+
+def _sort(buffer: Buffer, axis: int = -1, **settings: Any) -> None:
+    buffer[...] = registry[np.sort].twin(contents_of(buffer), axis=axis, **settings)
+
+
+def _put(buffer: Buffer, indices: Any, values: Any, mode: str = "raise") -> None:
+    flat = buffer.reshape(-1)
+    flat[np.asarray(contents_of(indices))] = values
+
+
+def _copy_to(buffer: Buffer, source: Any, casting: str = "same_kind", where: Any = True) -> None:
+    where = contents_of(where)
+    if where is True:
+        buffer[...] = source
+    else:
+        buffer[...] = registry[np.where].twin(where, contents_of(source), contents_of(buffer))
+
+
+def _put_mask(buffer: Buffer, mask: Any, values: Any) -> None:
+    buffer[contents_of(mask)] = values
+
+
+def _fill_diagonal(buffer: Buffer, value: Any, wrap: bool = False) -> None:
+    n = min(buffer.shape)
+    index = np.arange(n)
+    buffer[(index,) * len(buffer.shape)] = value
+
+
+_IN_PLACE: Final = {"fill": _fill, "sort": _sort, "put": _put}
+_FILLING.update(
+    {
+        np.copyto: _copy_to,
+        np.put: _put,
+        np.putmask: _put_mask,
+        np.place: _put_mask,
+        np.fill_diagonal: _fill_diagonal,
+    }
+)
+
+
+def _binary_method(operation: Any, reflected: bool) -> Any:
+    def method(self: Buffer, other: Any) -> Any:
+        x, y = self._contents(), contents_of(other)
+        if x.__class__ is BVar or has_bvar(y):
+            x = self._share()
+            if y.__class__ is not BVar and has_bvar(y):
+                y = collect_array(y)
+        result = operation(y, x) if reflected else operation(x, y)
+        return fresh(result)
+
+    return method
+
+
+def _in_place_method(operation: Any) -> Any:
+    def method(self: Buffer, other: Any) -> Buffer:
+        self[...] = operation(self, other)
+        return self
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv", "matmul", "divmod",
+              "and_", "or_", "xor"):  # fmt: skip
+    _operation = divmod if _name == "divmod" else getattr(operator, _name)
+    _short = _name.rstrip("_")
+    setattr(Buffer, f"__{_short}__", _binary_method(_operation, reflected=False))
+    setattr(Buffer, f"__r{_short}__", _binary_method(_operation, reflected=True))
+    if _name != "divmod":
+        setattr(Buffer, f"__i{_short}__", _in_place_method(_operation))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Buffer, f"__{_name}__", _binary_method(getattr(operator, _name), reflected=False))
+for _name in ("neg", "pos", "abs", "invert"):
+    _one = getattr(operator, _name)
+    setattr(Buffer, f"__{_name}__", lambda self, _one=_one: fresh(_one(self._contents())))

@@ -1,0 +1,185 @@
+"""Contracts: what a scaled gradient must keep to, whatever its numbers are.
+
+One cotangent for each argument, of its structure, shapes and dtypes; linear in `dzdy`; the same at
+each call; nothing handed over is changed or shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CotangentError
+from .calls import Call
+from .coordinates import Coordinates, Leaf, at_path, parts, path_text
+
+__all__ = ["contract_problems", "gradient_coordinates", "value_problem"]
+
+Vector = npt.NDArray[np.float64]
+
+
+def value_problem(expected: Any, got: Any, path: tuple[Any, ...] = ()) -> str | None:
+    """How the result of a twin differs from the original's, or None."""
+    here, there = Coordinates(expected, integers=True), Coordinates(got, integers=True)
+    if [leaf.path for leaf in here.leaves] != [leaf.path for leaf in there.leaves]:
+        return f"the twin returned {_short(got)}, the original {_short(expected)}"
+    for a, b in zip(here.leaves, there.leaves, strict=True):
+        where = f"result{path_text(a.path, expected)}"
+        if a.shape != b.shape:
+            return f"{where} has shape {b.shape}, the original's {a.shape}"
+        if not a.is_complex and b.is_complex:
+            return f"{where} is complex, the original's is real"
+        eps = max(a.eps, b.eps)
+        mine, theirs = np.asarray(a.value), np.asarray(b.value)
+        if a.is_complex or mine.dtype.kind != "O":
+            size = float(np.max(np.abs(mine[np.isfinite(mine)]), initial=0.0))
+            slack = max(1e-8, 1e3 * eps) * size
+            if not np.allclose(theirs, mine, rtol=max(1e-7, 1e4 * eps), atol=slack, equal_nan=True):
+                return f"{where} is {_short(b.value)}, the original's {_short(a.value)}"
+    return _other_difference(expected, got, path)
+
+
+def _other_difference(expected: Any, got: Any, path: tuple[Any, ...]) -> str | None:
+    """A difference in strings, booleans and the like."""
+    if expected is None or isinstance(expected, (bool, str, np.bool_)):
+        if type(expected) is not type(got) and not isinstance(got, (bool, np.bool_)):
+            return f"result{path_text(path)} is {_short(got)}, the original's {_short(expected)}"
+        return None if expected == got else (
+            f"result{path_text(path)} is {_short(got)}, the original's {_short(expected)}"
+        )
+    if isinstance(expected, np.ndarray):
+        if expected.dtype.kind == "b" and not np.array_equal(expected, np.asarray(got)):
+            return f"result{path_text(path)} is {_short(got)}, the original's {_short(expected)}"
+        return None
+    if len(path) < 6:
+        for key, part in parts(expected) or ():
+            try:
+                other = at_path(got, (key,))
+            except (LookupError, AttributeError, TypeError):
+                return f"result{path_text((*path, key))} is missing"
+            found = _other_difference(part, other, (*path, key))
+            if found is not None:
+                return found
+    return None
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) < 70 else f"{text[:67]}..."
+
+
+def gradient_coordinates(call: Call, cotangents: Any) -> Vector:
+    """The cotangents of all moving arguments in coordinates.
+
+    Raises
+    ------
+    CotangentError
+        If their number or structure is another than that of the arguments.
+    """
+    count = len(call.here)
+    if count == 1:
+        cotangents = (cotangents,)
+    elif not isinstance(cotangents, tuple) or len(cotangents) != count:
+        raise CotangentError(
+            "There is not one cotangent for each argument.",
+            expected=f"a tuple of {count}",
+            got=_short(cotangents),
+        )
+    pieces = []
+    for name, here, dzdx in zip(call.names, call.here, cotangents, strict=True):
+        try:
+            pieces.append(here.of(dzdx))
+        except CotangentError as error:
+            error.facts = {"argument": name, **error.facts}
+            raise
+    return np.concatenate(pieces)
+
+
+def contract_problems(
+    call: Call,
+    scaled_grad: Callable[[Any], Any],
+    weights: Vector,
+    gradient: Vector,
+    rng: np.random.Generator,
+) -> Iterator[str]:
+    """What a scaled gradient does against its contract.
+
+    Parameters
+    ----------
+    call : Call
+    scaled_grad : callable
+    weights : ndarray, shape (m,)
+        Coordinates of the cotangent that gave `gradient`.
+    gradient : ndarray, shape (n,)
+    rng : numpy.random.Generator
+    """
+    result = call.result
+    assert result is not None
+    dzdy = result.cotangent(weights)
+    before = result.of(dzdy)
+    cotangents = scaled_grad(dzdy)
+    if not np.array_equal(before, result.of(dzdy)):
+        yield "the rule changes dzdy in place"
+    again = gradient_coordinates(call, cotangents)
+    if not np.array_equal(again, gradient, equal_nan=True):
+        yield "a second call of the scaled gradient gives something else"
+    yield from _types_and_sharing(call, cotangents, dzdy)
+    other = _other_weights(result, weights, rng)
+    second = gradient_coordinates(call, scaled_grad(result.cotangent(other)))
+    both = gradient_coordinates(call, scaled_grad(result.cotangent(weights - 1.75 * other)))
+    expected = gradient - 1.75 * second
+    size = np.abs(gradient) + 1.75 * np.abs(second)
+    eps = max([result.eps(), *(here.eps() for here in call.here)])
+    finite = np.isfinite(expected) & np.isfinite(both)
+    largest = float(size[finite].max(initial=0.0))
+    if (np.abs(both - expected)[finite] > 1e6 * eps * (size[finite] + 1e-3 * largest)).any():
+        yield "the scaled gradient is not linear in dzdy"
+
+
+def _other_weights(result: Coordinates, weights: Vector, rng: np.random.Generator) -> Vector:
+    """A second cotangent: that of one part alone, so that unused parts are tried too."""
+    other = rng.uniform(0.5, 1.5, len(weights)) * rng.choice([-1.0, 1.0], len(weights))
+    other[weights == 0] = 0.0
+    if len(result.leaves) > 1:
+        leaf = result.leaves[int(rng.integers(len(result.leaves)))]
+        alone = np.zeros_like(other)
+        alone[leaf.start : leaf.stop] = other[leaf.start : leaf.stop]
+        return alone
+    return other
+
+
+def _types_and_sharing(call: Call, cotangents: Any, dzdy: Any) -> Iterator[str]:
+    if len(call.here) == 1:
+        cotangents = (cotangents,)
+    theirs = [part for part in _arrays(dzdy)]
+    for name, here, dzdx in zip(call.names, call.here, cotangents, strict=True):
+        for leaf in here.leaves:
+            part = at_path(dzdx, leaf.path)
+            where = name + path_text(leaf.path, here.value)
+            if isinstance(leaf.value, np.ndarray):
+                yield from _array_problems(part, leaf, where, theirs)
+            elif isinstance(leaf.value, float) and not isinstance(part, float):
+                yield f"the cotangent of {where}, a float, is a {type(part).__name__}"
+
+
+def _array_problems(part: Any, leaf: Leaf, where: str, theirs: list[Any]) -> Iterator[str]:
+    if not isinstance(part, np.ndarray):
+        if leaf.shape != ():
+            yield f"the cotangent of {where}, an array, is a {type(part).__name__}"
+        return
+    if part.dtype != leaf.value.dtype:
+        yield f"the cotangent of {where} has dtype {part.dtype}, not {leaf.value.dtype}"
+    if not part.flags.writeable:
+        yield f"the cotangent of {where} is not writable"
+    if any(np.may_share_memory(part, other) for other in theirs):
+        yield f"the cotangent of {where} shares its memory with dzdy"
+
+
+def _arrays(value: Any) -> Iterator[Any]:
+    if isinstance(value, np.ndarray) and value.size:
+        yield value
+    for _, part in parts(value) or ():
+        yield from _arrays(part)

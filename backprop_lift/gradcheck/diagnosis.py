@@ -1,0 +1,2 @@
+def diagnosed(call, weights, gradient, scaled_grad):
+    return []

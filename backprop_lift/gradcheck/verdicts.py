@@ -1,0 +1,250 @@
+"""Verdicts: what a check says of a derivative, of an argument, and of a function."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
+
+from .oracles import Slope
+
+__all__ = ["Outcome", "Problem", "Report", "Verdict", "compared"]
+
+Verdict = Literal["right", "wrong", "kink", "edge", "noise", "no evidence"]
+
+# Error bars are estimates: a difference within ten of them is none.
+_BARS: Final = 10.0
+# Relative difference that is never called wrong, in double precision.
+_RELATIVE: Final = 1e-5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one derivative of one call showed.
+
+    Attributes
+    ----------
+    argument : str
+        Name of the argument that moved.
+    at : str
+        Which number of it, or which direction.
+    verdict : str
+        ``"right"``: agrees, and the signal is larger than the error bar. ``"wrong"``: finite, and
+        outside the error bar at a point that is no kink. ``"kink"``: the slopes of the two sides
+        differ. ``"edge"``: a value or a slope is nan, infinite, or missing on a side. ``"noise"``:
+        the error bar is as large as the signal. ``"no evidence"``: nothing moves.
+    accepted : bool
+        May it stand? True of a subgradient at a kink, and of an edge where no finite slope exists.
+    analytic, numeric, error : float
+        The rule's derivative, the oracle's, and the oracle's error bar. They are taken along a
+        direction of the natural size of the argument, and so have the unit of the result.
+    seen : str
+        For a person.
+    sample : int
+        Which call.
+    """
+
+    argument: str
+    at: str
+    verdict: Verdict
+    accepted: bool
+    analytic: float
+    numeric: float
+    error: float
+    seen: str = ""
+    sample: int = 0
+
+    def __str__(self) -> str:
+        text = f"{self.at}: {self.verdict}"
+        if math.isfinite(self.numeric):
+            text += f", got {self.analytic:.8g}, expected {self.numeric:.8g} ± {self.error:.1g}"
+        elif not math.isfinite(self.analytic):
+            text += f", got {self.analytic}"
+        return text + (f" ({self.seen})" if self.seen else "")
+
+
+def compared(found: Slope, analytic: float, *, floor: float, eps: float) -> tuple[Verdict, bool, str]:
+    """Verdict on a derivative, given the slope that an oracle found.
+
+    Parameters
+    ----------
+    found : Slope
+    analytic : float
+    floor : float
+        Size below which a derivative is rounding.
+    eps : float
+        Precision of the numbers at hand.
+
+    Returns
+    -------
+    verdict : str
+    accepted : bool
+    seen : str
+    """
+    relative = max(_RELATIVE, 1e4 * eps)
+    if found.shape == "edge":
+        return "edge", True, found.seen
+    if not math.isfinite(analytic):
+        if found.shape == "rough":
+            return "edge", True, f"got {analytic}, and differences do not settle"
+        return "edge", False, f"got {analytic} where the slope is finite"
+    if found.shape == "kink":
+        low, high = sorted((found.left, found.right))
+        slack = _BARS * found.error + relative * max(abs(low), abs(high)) + floor
+        return "kink", low - slack <= analytic <= high + slack, found.seen
+    tolerance = _BARS * found.error + relative * abs(found.value) + floor
+    if abs(analytic - found.value) > tolerance:
+        return "wrong", False, found.seen
+    signal = max(abs(analytic), abs(found.value))
+    if _BARS * found.error > 0.1 * signal or signal <= floor:
+        if abs(analytic) <= floor:
+            return "no evidence", True, found.seen or "the slope is zero"
+        return "noise", True, "the error bar is as large as the slope"
+    return "right", True, found.seen
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a call as a whole, or a reason why it tells nothing.
+
+    Attributes
+    ----------
+    kind : str
+        ``"value"``: the twin's result is another. ``"contract"``: structure, shape or type of a
+        cotangent, mutation, aliasing, linearity. ``"refused"``: the twin raised. ``"untold"``: the
+        call cannot tell anything.
+    text : str
+    sample : int
+    error : Exception or None
+    """
+
+    kind: Literal["value", "contract", "refused", "untold"]
+    text: str
+    sample: int = 0
+    error: BaseException | None = None
+
+
+class Report:
+    """What a check of a function found.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    outcomes : list of Outcome
+    problems : list of Problem
+    samples : list
+        The calls, in the order that outcomes count them.
+    findings : list
+        What the diagnosis makes of it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.outcomes: list[Outcome] = []
+        self.problems: list[Problem] = []
+        self.samples: list[Any] = []
+        self.findings: list[Any] = []
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word for the whole: the worst that was seen, or right where something proved it."""
+        if any(problem.kind in ("value", "contract") for problem in self.problems):
+            return "wrong"
+        return _worst(self.outcomes)
+
+    @property
+    def right(self) -> bool:
+        """Was it checked, and found right? No evidence is not."""
+        return self.verdict == "right"
+
+    @property
+    def refusals(self) -> list[Problem]:
+        """The calls that the twin refused."""
+        return [problem for problem in self.problems if problem.kind == "refused"]
+
+    @property
+    def arguments(self) -> list[str]:
+        """Names of the arguments that moved in any call."""
+        return list(dict.fromkeys(outcome.argument for outcome in self.outcomes))
+
+    @property
+    def per_argument(self) -> dict[str, Verdict]:
+        """The verdict on each argument."""
+        return {
+            name: _worst(o for o in self.outcomes if o.argument == name) for name in self.arguments
+        }
+
+    @property
+    def worst_error(self) -> float:
+        """Largest relative difference among the derivatives found right."""
+        return max(
+            (
+                abs(o.analytic - o.numeric) / max(abs(o.numeric), abs(o.analytic))
+                for o in self.outcomes
+                if o.verdict == "right"
+            ),
+            default=math.nan,
+        )
+
+    def failures(self) -> Iterator[Outcome]:
+        """The outcomes that may not stand."""
+        return (outcome for outcome in self.outcomes if not outcome.accepted)
+
+    def extend(self, other: Report) -> None:
+        """Take over the samples, outcomes and problems of another report."""
+        shift = len(self.samples)
+        self.samples += other.samples
+        self.outcomes += [dataclasses.replace(o, sample=o.sample + shift) for o in other.outcomes]
+        self.problems += [dataclasses.replace(p, sample=p.sample + shift) for p in other.problems]
+        self.findings += other.findings
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __repr__(self) -> str:
+        return f"<Report {self.name}: {self.verdict}>"
+
+    def __str__(self) -> str:
+        count = len(self.samples)
+        lines = [f"{self.name}: {self.verdict}, {count} call{'s' * (count != 1)}"]
+        width = max(map(len, self.arguments), default=0)
+        for name, verdict in self.per_argument.items():
+            here = [o for o in self.outcomes if o.argument == name]
+            lines.append(f"  {name:{width}}  {_counted(here)}")
+        lines += [f"  {problem.kind}: {problem.text}" for problem in _once(self.problems)]
+        lines += [f"  {outcome}" for outcome in list(self.failures())[:5]]
+        lines += [f"  likely: {finding}" for finding in self.findings]
+        return "\n".join(lines)
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    return list({(problem.kind, problem.text): problem for problem in problems}.values())
+
+
+def _counted(outcomes: list[Outcome]) -> str:
+    words: dict[str, int] = {}
+    for outcome in outcomes:
+        word = outcome.verdict if outcome.accepted or outcome.verdict == "wrong" else (
+            f"{outcome.verdict}, not accepted"
+        )
+        words[word] = words.get(word, 0) + 1
+    return ", ".join(f"{word} ({count})" for word, count in words.items())
+
+
+def _worst(outcomes: Iterable[Outcome]) -> Verdict:
+    found = list(outcomes)
+    failed: set[Verdict] = {o.verdict for o in found if not o.accepted}
+    for verdict in _ORDER_OF_FAILURES:
+        if verdict in failed:
+            return verdict
+    seen = {o.verdict for o in found}
+    for verdict in _ORDER_OF_EVIDENCE:
+        if verdict in seen:
+            return verdict
+    return "no evidence"
+
+
+_ORDER_OF_FAILURES: Final[tuple[Verdict, ...]] = ("wrong", "kink", "edge", "noise", "no evidence")
+_ORDER_OF_EVIDENCE: Final[tuple[Verdict, ...]] = ("right", "kink", "edge", "noise", "no evidence")
