@@ -283,22 +283,22 @@ class BVar:
         return other // self._bvar_value
 
     def __eq__(self, other: Any) -> Any:
-        return self._bvar_value == value_of(other)
+        return compare(operator.eq, self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return self._bvar_value != value_of(other)
+        return compare(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return self._bvar_value < value_of(other)
+        return compare(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return self._bvar_value <= value_of(other)
+        return compare(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._bvar_value > value_of(other)
+        return compare(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._bvar_value >= value_of(other)
+        return compare(operator.ge, self, other)
 
     def __invert__(self) -> Any:
         return ~self._bvar_value
@@ -334,7 +334,10 @@ class BVar:
         return other >> self._bvar_value
 
     def __bool__(self) -> bool:
-        return bool(self._bvar_value)
+        truth = bool(self._bvar_value)
+        if not truth:
+            coincide(self)
+        return truth
 
     def __len__(self) -> int:
         return len(self._bvar_value)
@@ -444,6 +447,8 @@ class BVar:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
+            if ufunc in COMPARISONS:
+                return compare(COMPARISONS[ufunc], *inputs)
             operation = ARITHMETIC.get(ufunc)
             if operation is not None:
                 # a NumPy number on the left would hand over to us again
@@ -605,6 +610,14 @@ _PLAIN: Final = {
 }
 
 
+def bare(value: Any) -> Any:
+    """A buffer's contents, also in a list or tuple; any other value as it is."""
+    cls = value.__class__
+    if cls is list or cls is tuple:
+        return cls(map(bare, value))
+    return value._contents() if hasattr(cls, "_contents") else value
+
+
 def has_bvar(value: Any, depth: int = 20) -> bool:
     """Is there a BVar in a value, or anywhere among its parts?"""
     cls = value.__class__
@@ -749,6 +762,8 @@ def _scaled(
     on, constant = (x, b) if on_x else (y, a)
     if on._bvar_space is not token or (token.cls is not np.ndarray and op is operator.pow):
         return None
+    if op is operator.pow and np.any(np.equal(a, 0)) and np.any(np.less(b, 1)):
+        coincide(x)
     if op is operator.mul:
         return SCALE, on._bvar_at, kept_alive(constant)
     if op is operator.add or (op is operator.sub and on_x):
@@ -810,6 +825,58 @@ def unary(tape: Tape, x: BVar, value: Any, rule: Any, residual: Any) -> Any:
     at = len(tape)
     tape.append((UNARY, x._bvar_at, rule, residual))
     return _bvar(value, tape.token(value), at)
+
+
+# --- comparisons: plain results --------------------------------------------------------------------
+
+COMPARISONS: Final[dict[Any, Any]] = {
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.equal: operator.eq,
+    np.not_equal: operator.ne,
+}
+
+
+def compare(operation: Any, x: Any, y: Any) -> Any:
+    """The plain result of a comparison; values that nearly coincide are noted on the tape."""
+    y = bare(y)
+    a, b = _root(x), _root(y)
+    if nearly_equal(a, b):
+        coincide(x, y)
+    return operation(a, b)
+
+
+def nearly_equal(a: Any, b: Any) -> bool:
+    """Is some pair of numbers so close that a branch on it may hold at this very point only?
+
+    Equal to eight digits; or one of them vanishes and the other is a small threshold.
+    """
+    if a.__class__ is float and (b.__class__ is float or b.__class__ is int):
+        distance = abs(a - b)
+        return distance <= 1e-3 and (
+            distance <= 1e-8 * abs(a) or abs(a) <= 1e-12 or abs(b) <= 1e-12
+        )
+    try:
+        p, q = np.asarray(a), np.asarray(b)
+        if p.dtype.kind not in "fc" and q.dtype.kind not in "fc":
+            return False
+        with np.errstate(all="ignore"):
+            distance = np.abs(p - q)
+            smaller = np.minimum(np.abs(p), np.abs(q))
+            near = (distance <= 1e-8 * np.abs(p)) | ((distance <= 1e-3) & (smaller <= 1e-12))
+        return bool(near.any())
+    except (TypeError, ValueError):
+        return False
+
+
+def coincide(*values: Any) -> None:
+    """Note that a value met another, on the tapes of all levels."""
+    for value in values:
+        while value.__class__ is BVar:
+            value._bvar_space.tape.coincident = True
+            value = value._bvar_value
 
 
 # --- items and fields --------------------------------------------------------------------------
@@ -909,19 +976,17 @@ def _with_item(v: BVar, key: Any, part: Any) -> Any:
         raise TypeError("'tuple' object does not support item assignment")
     if not isinstance(root, np.ndarray):
         return _with_part(v, key, part)
-    if hasattr(part.__class__, "_contents"):
-        part = part._contents()
-    if has_bvar(part) and part.__class__ is not BVar:
-        part = collect_array(part)
-    return set_item(v, key, part)
+    return set_item(v, key, bare(part))
 
 
 def set_item(x: Any, key: Any, part: Any) -> Any:
     """A copy of array `x` with an item replaced; differentiable in both."""
-    if x.__class__ is not BVar and part.__class__ is not BVar:
-        changed = x.copy()
+    if x.__class__ is not BVar and not has_bvar(part):
+        changed = np.array(x)
         changed[key] = part
         return changed
+    if isinstance(_root(part), (list, tuple)):
+        part = collect_array(part)
     tape = youngest((x, part))
     a, b = _operand(x, tape), _operand(part, tape)
     if is_complex(b) and not is_complex(a):
@@ -1057,6 +1122,8 @@ def collect_array(nested: Any, dtype: Any = None) -> Any:
         if isinstance(root, (list, tuple)):
             return collect_array([nested[i] for i in range(len(root))], dtype)
         return nested if dtype is None or root.__class__ is float else nested.astype(dtype)
+    if not has_bvar(nested):
+        return np.array(nested, dtype)
     leaves: list[Any] = []
     shape = _leaves(nested, leaves)
     tape = youngest(leaves)
@@ -1187,7 +1254,7 @@ def _attribute(v: BVar, name: str) -> Any:
 
 
 # What an array is from outside, which nothing flows through.
-_OUTWARD: Final = frozenset({"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "strides"})
+_OUTWARD: Final = frozenset({"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "strides", "flags"})
 
 
 def _of_class(cls: type, name: str) -> Any:

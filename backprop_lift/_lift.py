@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import math
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,8 @@ from ._bvar import (
     _PLAIN,
     BVar,
     _site,
+    bare,
+    coincide,
     collect,
     conj,
     has_bvar,
@@ -215,7 +218,10 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
 
     def make_twin() -> Any:
         def twin(*args: Any, **kwargs: Any) -> Any:
-            return function(*map(_rooted, args), **{k: _rooted(v) for k, v in kwargs.items()})
+            result = function(*map(_rooted, args), **{k: _rooted(v) for k, v in kwargs.items()})
+            if function in _MEETING and np.any(result):
+                coincide(*args)
+            return result
 
         return _dressed(twin, function)
 
@@ -223,6 +229,16 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
     entry.make_twin = make_twin
     into.add(entry, replace=replace)
     return original
+
+
+# Functions whose derivative is infinite at one size of the argument.
+_SINGULAR: Final = {
+    np.sqrt: 0.0, math.sqrt: 0.0, np.cbrt: 0.0, np.arcsin: 1.0, math.asin: 1.0, np.arccos: 1.0,
+    math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
+}  # fmt: skip
+
+# Of the locally constant functions, those that are true where values meet.
+_MEETING: Final = frozenset({math.isclose, np.isclose, np.allclose, np.array_equal})
 
 
 def _rooted(value: Any) -> Any:
@@ -550,6 +566,7 @@ class Rule:
 
     def _unary_twin(self) -> Any:
         original, keeps, rule = self.original, self.keeps, self
+        singular = _SINGULAR.get(original)
 
         def apply(values: tuple[Any]) -> Any:
             (x,) = values
@@ -559,6 +576,8 @@ class Rule:
                 if tape is not None:
                     a = x._bvar_value
                     y = twin(a) if a.__class__ is BVar else original(a)
+                    if singular is not None and np.any(np.equal(abs(_rooted(a)), singular)):
+                        coincide(x)
                     residual = a if keeps == "x" else y if keeps == "result" else (a, y)
                     return unary(tape, x, y, rule, residual)
             return general(values)
@@ -578,8 +597,10 @@ class Rule:
                 other = x._bvar_space.tape
                 if tape is None or (other is not tape and other.serial > tape.serial):
                     tape = other
-            elif x.__class__ not in _PLAIN and has_bvar(x):
-                return self._apply((*values[:i], collect(x), *values[i + 1 :]))
+            elif x.__class__ not in _PLAIN and (bare(x) is not x or has_bvar(x)):
+                collected = collect(bare(x))
+                if collected is not x and not (isinstance(x, (list, tuple)) and not has_bvar(x)):
+                    return self._apply((*values[:i], collected, *values[i + 1 :]))
         for i in self._settings_at:
             setting = values[i]
             if setting.__class__ not in _PLAIN and has_bvar(setting):

@@ -25,6 +25,7 @@ import numpy as np
 
 from . import _buffer
 from ._buffer import Buffer, call, contents_of, fresh
+from ._coincidence import with_limits
 from ._bvar import _PLAIN, BVar, collect_array, has_bvar, unlifted, value_of
 from ._lift import _dressed, _with_signature, refusing
 from ._registry import Registry, dotted_name
@@ -73,7 +74,7 @@ def composite_of(function: Any, registry: Registry) -> Any:
         if all(map(_is_plain, args)) and all(map(_is_plain, kwargs.values())):
             return function(*args, **kwargs)
         world.refresh()
-        return leaving(inner(*args, **kwargs))
+        return leaving(with_limits(inner, args, kwargs))
 
     return _dressed(twin, function)
 
@@ -196,7 +197,8 @@ class _World:
         if cls is dict or cls is list or cls is tuple:
             return self.lifted_table(value)
         if not callable(value):
-            return value
+            stand_in = _STAND_INS.get(id(value))
+            return value if stand_in is None or stand_in[0] is not value else stand_in[1]
         known = self.twins.get(id(value))
         if known is not None and known[0] is value:
             return known[1]
@@ -249,6 +251,7 @@ class _World:
             return call(twin, *args, **kwargs)
 
         entered = _dressed(entered, original)
+        self.originals[id(entered)] = (entered, original)
         if isinstance(original, type):
             entered.dtype = np.dtype(original)  # so that it still serves as a dtype
         for name in ("reduce", "accumulate", "outer", "at", "nin", "nout", "nargs"):
@@ -590,7 +593,7 @@ def _array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K"
         if ndmin > np.ndim(_representative(array)):
             shape = np.shape(_representative(array))
             array = array.reshape((1,) * (ndmin - len(shape)) + shape)
-        return array if array is not object else array.__copy__()
+        return Buffer(array)
     return fresh(np.array(array, dtype, copy=bool(copy) or None, order=order, ndmin=ndmin))
 
 
@@ -740,6 +743,33 @@ def _isscalar(element: Any) -> bool:
 @_stands_in(np.iterable)
 def _iterable(y: Any) -> bool:
     return np.iterable(_representative(y))
+
+
+class _Concatenator:
+    """`np.r_` or `np.c_` on BVars."""
+
+    def __init__(self, original: Any, columns: bool) -> None:
+        self.original = original
+        self.columns = columns
+
+    def __getitem__(self, key: Any) -> Any:
+        key = contents_of(key)
+        if not has_bvar(key):
+            return fresh(self.original[key])
+        parts = [
+            np.r_[part] if isinstance(part, slice) else _as_array(part, None)
+            for part in (key if isinstance(key, tuple) else (key,))
+        ]
+        if any(isinstance(part, str) for part in parts):
+            raise unlifted(type(self.original))
+        if self.columns:
+            return np.column_stack(parts)
+        return np.concatenate([p.reshape(1) if np.ndim(_representative(p)) == 0 else np.asarray(p)
+                               if p.__class__ is not BVar else p for p in parts])
+
+
+_stands_in(np.r_)(_Concatenator(np.r_, columns=False))
+_stands_in(np.c_)(_Concatenator(np.c_, columns=True))
 
 
 @_stands_in(np.vectorize, world=True)

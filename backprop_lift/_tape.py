@@ -114,15 +114,19 @@ class Tape(list[Node]):
         The interned tokens.
     origin : str
         What is being run, for errors.
+    coincident : bool
+        Whether two values compared (almost) equal, so that a branch may have been taken that
+        holds at this very point only.
     """
 
-    __slots__ = ("origin", "serial", "tokens")
+    __slots__ = ("coincident", "origin", "serial", "tokens")
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
         self.serial = next(_serial)
         self.tokens: dict[Any, Token] = {}
         self.origin = origin
+        self.coincident = False
 
     def token(self, value: Any) -> Token:
         """The token of a value on this tape; interned for what arithmetic keeps."""
@@ -380,6 +384,9 @@ class Accumulator:
             self.dense = self.dense + dzdx
             self.owned = self.dense.__class__ is np.ndarray and self.dense.shape != ()
         return self
+
+    def __sub__(self, dzdx: Any) -> Accumulator:
+        return self + -dzdx
 
     def put(self, key: Any, dzdpart: Any) -> None:
         """Add a contribution to the part that `key` reads."""

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._lift import Rule
+from .._registry import Entry, registry
 from .coordinates import Coordinates
 from .samples import Sample
 
@@ -72,8 +74,12 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def signature_of(function: Any) -> inspect.Signature | None:
-    """The signature of a function, or None where it has none."""
+def signature_of(function: Any, entry: Entry | None = None) -> inspect.Signature | None:
+    """The signature of a function: that of its rule, or its own; None where there is none."""
+    entry = registry.find(function) if entry is None else entry
+    if entry is not None and isinstance(entry.rule, Rule):
+        entry.rule.prepare()
+        return entry.rule.signature
     try:
         return inspect.signature(function)
     except (ValueError, TypeError):
@@ -81,7 +87,12 @@ def signature_of(function: Any) -> inspect.Signature | None:
 
 
 def moving_places(
-    function: Any, sample: Sample, wrt: tuple[str, ...] | None, *, integers: bool = False
+    function: Any,
+    sample: Sample,
+    wrt: tuple[str, ...] | None,
+    *,
+    integers: bool = False,
+    entry: Entry | None = None,
 ) -> list[tuple[str, Place]]:
     """Which arguments of a call move, as (name, place).
 
@@ -94,13 +105,15 @@ def moving_places(
         holds a real or complex number.
     integers : bool, optional
         Do integers count as numbers?
+    entry : Entry, optional
+        Of the function, where it is not that of the registry.
 
     Returns
     -------
     list
         A place is ``("args", index)`` or ``("settings", name)``.
     """
-    names = _names_of_places(function, sample)
+    names = _names_of_places(function, sample, entry)
     found = []
     for place, name in names.items():
         bare = name.split("[")[0]
@@ -112,8 +125,8 @@ def moving_places(
     return found
 
 
-def _names_of_places(function: Any, sample: Sample) -> dict[Place, str]:
-    signature = signature_of(function)
+def _names_of_places(function: Any, sample: Sample, entry: Entry | None) -> dict[Place, str]:
+    signature = signature_of(function, entry)
     names: list[str] = []
     rest = "args"
     if signature is not None:
@@ -122,8 +135,6 @@ def _names_of_places(function: Any, sample: Sample) -> dict[Place, str]:
                 names.append(name)
             elif p.kind is p.VAR_POSITIONAL:
                 rest = name
-    elif isinstance(function, np.ufunc):
-        names = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
     found: dict[Place, str] = {}
     for i in range(len(sample.args)):
         known = i < len(names)

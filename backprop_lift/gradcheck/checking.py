@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .._registry import Entry, dotted_name, registry
 from .._run import backprop_with
 from ..errors import CotangentError
-from .calls import Call, TimeIsUp, limited, moving_places, quiet
+from .calls import Call, TimeIsUp, coordinates_like, limited, moving_places, quiet
 from .contracts import contract_problems, gradient_coordinates, value_problem
 from .coordinates import Coordinates
 from .diagnosis import diagnosed
@@ -233,10 +233,11 @@ class _Check:
             assert self.entry is not None
             reason = f": {self.entry.reason}" if self.entry.reason else ""
             raise _Untold(f"it is marked no_grad{reason}")
-        original = self.sample
-        with_floats = self._with_floats(original)
-        if not self._attempt(with_floats, last=with_floats is original):
-            self._attempt(original, last=True)
+        with_floats = self._with_floats(self.sample)
+        if with_floats is self.sample:
+            self._attempt(self.sample, last=True)
+        elif not self._attempt(with_floats, last=False):
+            self._attempt(self.sample, last=True)
 
     def _wrt(self) -> tuple[str, ...] | None:
         if self.sample.wrt is not None:
@@ -246,8 +247,10 @@ class _Check:
     def _with_floats(self, sample: Sample) -> Sample:
         """The call with integers as floats, for arguments where that makes no difference."""
         wrt = self._wrt()
-        floats = dict(moving_places(self.f, sample, wrt))
-        for name, place in moving_places(self.f, sample, wrt, integers=True):
+        floats = dict(moving_places(self.f, sample, wrt, entry=self.entry))
+        for name, place in moving_places(
+            self.f, sample, wrt, integers=True, entry=self.entry
+        ):
             call = Call(self.f, sample, [(name, place)], integers=True)
             if name in floats and len(Coordinates(call.here[0].value)) == len(call.origin):
                 continue
@@ -259,12 +262,12 @@ class _Check:
 
     def _attempt(self, sample: Sample, *, last: bool) -> bool:
         """Check at a sample; False where the twin refuses and it is not the last attempt."""
-        places = moving_places(self.f, sample, self._wrt())
+        places = moving_places(self.f, sample, self._wrt(), entry=self.entry)
         if not places:
             raise _Untold("no argument holds real or complex numbers")
         call = self.call = Call(self.f, sample, places)
-        if not np.isfinite(call.origin).all():
-            raise _Untold("an argument is nan or infinite")
+        if not np.isfinite(call.origin).any():
+            raise _Untold("the arguments are nan or infinite")
         result = self._result(call)
         twin = self.f if self.entry is None else self.entry.twin
         xs = call.arguments(call.origin)
@@ -273,7 +276,7 @@ class _Check:
         except Exception as error:
             if last:
                 self._problem("refused", _first_line(error), error)
-            return not last and False
+            return False
         problem = value_problem(result.value, y)
         if problem is not None:
             self._problem("value", problem)
@@ -297,12 +300,27 @@ class _Check:
         except Exception as error:
             if last:
                 self._problem("refused", _first_line(error), error)
-            return not last and False
+            return False
         self._compare(gradient, weights)
         self._check_contract(scaled_grad, weights, gradient, twin)
         if self.diagnose and any(o.verdict == "wrong" for o in self.report.outcomes):
-            self.report.findings += diagnosed(call, weights, gradient, scaled_grad)
+            self.report.findings += diagnosed(
+                call, weights, gradient, lambda vector: self._gradient_at(vector, twin)
+            )
         return True
+
+    def _gradient_at(self, vector: Vector, twin: Any) -> Vector | None:
+        """The rule's gradient at other coordinates."""
+        call = self.call
+        assert call.result is not None
+        try:
+            y, scaled_grad = self.run(call.with_moving(twin), *call.arguments(vector))
+            if coordinates_like(y, call.result) is None:
+                return None
+            dzdy = Coordinates(y).cotangent(self.weights)
+            return gradient_coordinates(call, scaled_grad(dzdy))
+        except Exception:
+            return None
 
     def _problem(self, kind: Any, text: str, error: BaseException | None = None) -> None:
         self.report.problems.append(Problem(kind, text, 0, error))
@@ -382,16 +400,19 @@ class _Check:
         """Directions in which arguments move, as (argument, label, direction)."""
         call, rng = self.call, self.rng
         for i, (name, here) in enumerate(zip(call.names, call.here, strict=True)):
-            part, n, scales = call.part(i), len(here), here.scales()
+            part, n = call.part(i), len(here)
+            finite = np.isfinite(here.vector)
+            scales = np.where(finite, here.scales(), 0.0)
             few = n <= 4 or len(call.origin) <= _FEW
-            alone = range(n) if few else rng.choice(n, 2, replace=False)
+            moving = np.flatnonzero(finite)
+            alone = moving if few else rng.choice(moving, min(2, len(moving)), replace=False)
             for k in alone:
                 u = np.zeros_like(call.origin)
                 u[part.start + k] = scales[k]
                 yield name, name + here.label(int(k)), u
             if few:
                 continue
-            spread = np.full(n, float(np.sqrt(np.mean(scales**2))))
+            spread = np.where(finite, float(np.sqrt(np.mean(scales**2))), 0.0)
             for k, sizes in enumerate((scales, spread, scales)):
                 u = np.zeros_like(call.origin)
                 u[part] = sizes * rng.uniform(0.5, 1.5, n) * rng.choice([-1.0, 1.0], n)

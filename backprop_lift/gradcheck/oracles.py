@@ -208,7 +208,8 @@ def _concluded(line: Line, levels: list[_Level]) -> Slope:
     spread = _spread(both)
     for level in both:
         level.error = max(level.error, 3 * spread / level.step)
-    best = both[-1] if _is_settled(levels) else min(_consistent(both), key=lambda b: b.error)
+    stopped = len(levels) < _LEVELS
+    best = both[-1] if stopped else min(_consistent(both), key=lambda b: b.error)
     if math.isinf(best.error):
         return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
     if all(level.left == level.right == 0.0 for level in both):

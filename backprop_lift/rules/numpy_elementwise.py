@@ -70,15 +70,21 @@ def over(dzdy: Any, denominator: Any) -> Any:
     return dzdy / np.where(usable | np.not_equal(value_of(dzdy), 0), denominator, np.inf)
 
 
+def _cathetus(x: Any) -> Any:
+    """``sqrt(1 - x^2)``, without cancellation near 1 and -1."""
+    if is_complex(x):  # 1 - x would lose the sign of a zero, which tells the side of a branch cut
+        return np.sqrt((x - 1) * (-x - 1))
+    return np.sqrt((1 - x) * (1 + x))
+
+
 # One real or complex argument. The names are those of `math` and `cmath`, whose functions of the
 # same name have the same derivative; their values are numbers.
 
 # name -> dy/dx, and an interval to take samples from
 ELEMENTARY: Final[dict[str, tuple[Callable[..., Any], float, float]]] = {
-    # 1 - x so written that the sign of a zero still tells the side of a branch cut
-    "acos": (lambda x: -1 / np.sqrt(-(x - 1) * (x + 1)), -0.9, 0.9),
+    "acos": (lambda x: -1 / _cathetus(x), -0.9, 0.9),
     "acosh": (lambda result: 1 / np.sinh(result), 1.2, 3),
-    "asin": (lambda x: 1 / np.sqrt(-(x - 1) * (x + 1)), -0.9, 0.9),
+    "asin": (lambda x: 1 / _cathetus(x), -0.9, 0.9),
     "asinh": (lambda result: 1 / np.cosh(result), -3, 3),
     "atan": (lambda x: 1 / (1 + 1.0 * x * x), -3, 3),
     "atanh": (lambda x: 1 / ((1 - x) * (1 + x)), -0.9, 0.9),
@@ -211,7 +217,7 @@ lifted(
 
 def _float_power_by_base(x1: Any, x2: Any) -> Any:
     flat = np.equal(x1, 0) & np.equal(x2, 0)
-    return x2 * np.float_power(x1, np.where(flat, 1.0, x2 - 1.0))
+    return x2 * np.float_power(x1, np.where(flat, 1.0, np.subtract(x2, 1.0)))
 
 
 lifted(
@@ -490,9 +496,9 @@ def _interp(
     slope = (fp[second] - fp[first]) / width
     inside = ~(below | above)
     y = fp[start] + slope * np.where(inside, x - xp[start], 0.0)
-    broken = np.equal(at, knots[start]) & ~np.isfinite(_plain(slope))
-    if np.any(broken):
-        y = np.where(broken, fp[start], y)
+    exact = (~inside | np.equal(at, knots[start])) & ~np.isfinite(_plain(slope))
+    if np.any(exact):  # where infinity times zero would be nan
+        y = np.where(exact, fp[start], y)
     if left is not None:
         y = np.where(below, left, y)
     return y if right is None else np.where(above, right, y)

@@ -114,12 +114,16 @@ lifted(grad=_inv_grad, wrt="a", complex=True, samples=_square)(np.linalg.inv)
 # Determinants
 
 
+# Up to this condition det(A) A^-H is taken for the matrix of cofactors.
+_WELL_CONDITIONED = 1e6
+
+
 def _det_grad(dzdy: Any, result: Any, a: Any) -> Any:
     """dzdy times the conjugate of the matrix of cofactors.
 
-    That is det(A) A^-H where A is regular. In a stack with a singular matrix it is made from the
-    singular value decomposition ``A = U S V^H``, as ``det(U V^H)^* U adj(S) V^H``, which exists
-    everywhere.
+    That is det(A) A^-H where A is regular. In a stack with a matrix that is nearly singular it is
+    made from the singular value decomposition ``A = U S V^H``, as
+    ``det(U V^H)^* U adj(S) V^H``, which exists everywhere.
 
     References
     ----------
@@ -128,7 +132,10 @@ def _det_grad(dzdy: Any, result: Any, a: Any) -> Any:
     """
     factor = np.expand_dims(dzdy, (-2, -1))
     if np.all(result != 0):
-        return factor * np.expand_dims(conj(result), (-2, -1)) * adjoint(np.linalg.inv(a))
+        inverse = np.linalg.inv(a)
+        condition = np.max(np.abs(a), axis=(-2, -1)) * np.max(np.abs(inverse), axis=(-2, -1))
+        if np.all(condition < _WELL_CONDITIONED):
+            return factor * np.expand_dims(conj(result), (-2, -1)) * adjoint(inverse)
     u, s, vh = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.prod(np.where(np.eye(n, dtype=bool), 1.0, row(s)), axis=-1)
@@ -171,6 +178,17 @@ def _over_gaps(x: Any, gaps: Any) -> Any:
     return np.where(same, 0.0, x) / np.where(same, 1.0, gaps)
 
 
+def _turn(dzdv: Any, vectors: Any) -> Any:
+    """What a loss gains, per radian, when a column is multiplied by exp(it).
+
+    Zero where it is no more than rounding: for a loss that does not depend on the phase.
+    """
+    parts = conj(vectors) * dzdv
+    turn = np.sum(np.imag(parts), axis=-2)
+    size = np.max(np.sum(np.abs(parts), axis=-2), axis=-1, keepdims=True, initial=0.0)
+    return np.where(np.abs(turn) <= 1e-12 * size, 0.0, turn)
+
+
 def _phase_fixed(dzdv: Any, vectors: Any, at: Any, turn: Any, function: str) -> Any:
     """Take into account how the phase of complex vectors was chosen.
 
@@ -181,7 +199,7 @@ def _phase_fixed(dzdv: Any, vectors: Any, at: Any, turn: Any, function: str) -> 
     at : ndarray of bool, shape (..., m, k)
         True once in each column, at the component that was made real.
     turn : ndarray, shape (..., k)
-        What the loss gains, per radian, when a column is multiplied by exp(it).
+        Of the loss.
     function : str
         Named in the error.
 
@@ -191,7 +209,7 @@ def _phase_fixed(dzdv: Any, vectors: Any, at: Any, turn: Any, function: str) -> 
     multiplied by exp(it) besides, with t = -Im(dv_j) / v_j, which the loss feels by `turn`. A loss
     that does not depend on the phase has turn = 0, whatever was chosen.
     """
-    flat = np.abs(turn) <= 1e-12 * np.sum(np.abs(dzdv), axis=-2)
+    flat = turn == 0
     if np.all(flat):
         return dzdv
     if np.any(np.where(at, np.imag(vectors), 0.0) != 0):
@@ -201,11 +219,7 @@ def _phase_fixed(dzdv: Any, vectors: Any, at: Any, turn: Any, function: str) -> 
             "Use them so that the phase cancels, as in v @ diag(w) @ v^H.",
         )
     chosen = np.sum(np.where(at, np.real(vectors), 0.0), axis=-2)
-    return dzdv - 1j * at * row(np.where(flat, 0.0, turn) / np.where(flat, 1.0, chosen))
-
-
-def _turn(dzdv: Any, vectors: Any) -> Any:
-    return np.sum(np.imag(conj(vectors) * dzdv), axis=-2)
+    return dzdv - 1j * at * row(turn / np.where(flat, 1.0, chosen))
 
 
 def _eigh_grad(dzdy: Any, result: Any, UPLO: str) -> Any:  # noqa: N803 - numpy's name
@@ -340,7 +354,7 @@ def _singular_vectors_grad(dzdy: tuple[Any, Any, Any], result: tuple[Any, Any, A
     dzdv = np.zeros(v.shape) if dzdv is ZERO else dzdv
     if np.iscomplexobj(u):
         at_u, at_v = np.zeros(u.shape, bool), np.zeros(v.shape, bool)
-        turn = _turn(dzdu, u) + _turn(dzdv, v)
+        turn = _turn(np.concatenate([dzdu, dzdv], axis=-2), np.concatenate([u, v], axis=-2))
         # LAPACK leaves the first axis alone on the shorter side, as for Hermitian matrices.
         if u.shape[-2] < v.shape[-2]:
             at_u[..., 0, :] = True
@@ -629,7 +643,8 @@ def _dzdq_of_first(dzdq: Any, q: Any, k: int) -> Any:
 
 
 def _qr_samples(rng: np.random.Generator) -> Samples:
-    a = rng.normal(size=(4, 3))
+    a, stack = rng.normal(size=(4, 3)), rng.normal(size=(2, 5, 3))
+    stack = stack + 4 * np.eye(5, 3)  # off the matrices where a reflection changes its sign
     return [
         (a,),
         (a.T,),
@@ -637,7 +652,7 @@ def _qr_samples(rng: np.random.Generator) -> Samples:
         (rng.normal(size=(2, 4, 3)), "r"),
         (a.T, "r"),
         (a, "complete"),
-        (rng.normal(size=(2, 5, 3)), "complete"),
+        (stack, "complete"),
         (a.T, "complete"),
         (_turned(rng, 4, 3),),
         (_turned(rng, 3, 4),),

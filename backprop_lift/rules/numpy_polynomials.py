@@ -33,7 +33,7 @@ def _along_first(count: int, ndim: int) -> Any:
 
 def _polyval_p_grad(dzdy: Any, p: Any, x: Any) -> Any:
     count, *rest = np.shape(p)
-    terms = dzdy * conj(array_like(x)) ** _along_first(count, np.ndim(x))
+    terms = dzdy * conj(array_like(x)) ** _along_first(count, np.ndim(dzdy))
     aligned = (count, *(1,) * (np.ndim(terms) - 1 - len(rest)), *rest)
     return np.reshape(summed_to(terms, aligned), np.shape(p))
 

@@ -19,6 +19,7 @@ import numpy as np
 from .._bvar import has_bvar
 from .._lift import lifted
 from .._registry import twin_of
+from ..errors import UnhandledParameterError
 from ._matrices import adjoint, array_like, column, conj, row, summed_to
 
 __all__: list[str] = []
@@ -409,13 +410,11 @@ def _einsum_of(
     variables: Sequence[Any],
     at: Sequence[int],
     constants: Sequence[Any],
-    out: Any = None,
-    optimize: Any = False,
-    **settings: Any,
+    optimize: Any,
+    settings: dict[str, Any],
 ) -> Any:
     """`numpy.einsum` with the operands that vary apart from those that do not."""
-    operands = _merged(variables, at, constants)
-    return np.einsum(*operands, out=out, optimize=optimize, **settings)
+    return np.einsum(*_merged(variables, at, constants), optimize=optimize, **settings)
 
 
 def _merged(variables: Sequence[Any], at: Sequence[int], constants: Sequence[Any]) -> list[Any]:
@@ -440,17 +439,28 @@ def _einsum_grad(
 lifted(
     grad=_einsum_grad,
     wrt="variables",
+    ignores="settings",
     complex=True,
-    samples=lambda rng: [([rng.normal(size=3)], [2], ["ij,j->i", rng.normal(size=(2, 3)), None])],
+    samples=lambda rng: [
+        ([rng.normal(size=3)], [2], ["ij,j->i", rng.normal(size=(2, 3)), None], False, {})
+    ],
 )(_einsum_of)
 
 
-def _einsum(*operands: Any, **settings: Any) -> Any:
+def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **settings: Any) -> Any:
     at = [place for place, operand in enumerate(operands) if has_bvar(operand)]
     if not at:
-        return np.einsum(*operands, **settings)
+        return np.einsum(*operands, out=out, optimize=optimize, **settings)
+    for name, given in (("out", out), ("dtype", settings.get("dtype"))):
+        if given is not None:
+            raise UnhandledParameterError(
+                f"numpy.einsum was given {name}= and a BVar, which its rule does not handle.",
+                f"Leave {name}= away.",
+                handles="operands, optimize, order, casting",
+            )
     constants = [None if place in at else operand for place, operand in enumerate(operands)]
-    return twin_of(_einsum_of)([operands[place] for place in at], at, constants, **settings)
+    variables = [operands[place] for place in at]
+    return twin_of(_einsum_of)(variables, at, constants, optimize, settings)
 
 
 def _einsum_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:

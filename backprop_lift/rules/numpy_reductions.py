@@ -8,14 +8,13 @@ differentiated by the products of all other elements, which are right at zeros t
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._bvar import conj, has_bvar
+from .._bvar import conj
 from .._lift import lifted, locally_constant
 from .._space import ZERO
 from .numpy_shapes import (
@@ -42,7 +41,7 @@ def _calls(*settings: tuple[Any, ...], complex: bool = True, nans: bool = False)
     def draw(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         a = rng.normal(size=(2, 3, 4))
         if nans:
-            a[0, 1, 2] = a[1, 0, 0] = a[1, 2, 0] = np.nan
+            a[0, 1, 2] = a[1, 0, 0] = a[1, 2, 3] = np.nan
         return [*((a, *rest) for rest in settings), *([(a * (1 - 0.5j),)] if complex else [])]
 
     return draw
@@ -128,7 +127,7 @@ _REDUCED = (
     ((0, -1),),
     (-1, None, None, True),
     (0, float),
-    (1, {"where": _MASK}),
+    ((1, 2), {"where": _MASK}),
     (None, {"where": _MASK, "keepdims": True}),
 )
 lifted(grad=_sum_grad, ignores=("keepdims", "initial"), complex=True, samples=_calls(*_REDUCED))(
@@ -191,7 +190,9 @@ def _along_axes(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
         raise TypeError("Axis must be specified when shapes of a and weights differ.")
     axes = normalize_axis_tuple(axis, len(shape))
     if np.shape(weights) != tuple(shape[i] for i in axes):
-        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        raise ValueError(
+            "Shape of weights must be consistent with shape of a along specified axis."
+        )
     in_order = np.transpose(weights, np.argsort(axes))
     return np.reshape(in_order, tuple(n if i in axes else 1 for i, n in enumerate(shape)))
 
@@ -225,7 +226,7 @@ def _var_grad(
     if is_discrete(dtype):
         return ZERO
     share = _kept(dzdy, a, axis) / _degrees(a, axis, where, ddof, correction)
-    return 2 * share * _deviation(a, axis, where, mean)
+    return _only(where, 2 * share * _deviation(a, axis, where, mean))  # a share may be infinite
 
 
 def _std_grad(
@@ -286,7 +287,7 @@ def _varied(*, nans: bool) -> Samples:
         *_REDUCED,
         (1, None, None, 1),
         ((0, 2), {"ddof": 0.5}),
-        (0, {"correction": 1}),
+        ((1, 2), {"correction": 1}),
         nans=nans,
     )
     return lambda rng: [
@@ -382,9 +383,7 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 # Extremes
 
 
-def _extreme_grad(
-    dzdy: Any, a: Any, result: Any, axis: Any, initial: Any, where: Any
-) -> Any:
+def _extreme_grad(dzdy: Any, a: Any, result: Any, axis: Any, initial: Any, where: Any) -> Any:
     """An equal share for each of the tied, of which `initial` may be one."""
     result = _kept(result, a, axis)
     tied = np.equal(a, result)
@@ -548,9 +547,7 @@ def _from_second(y: Any, axis: Any) -> Any:
     return y[(*(slice(None),) * ((axis or 0) % y.ndim), slice(1, None))]
 
 
-def _cumulative_sum_grad(
-    dzdy: Any, x: Any, axis: Any, dtype: Any, include_initial: bool
-) -> Any:
+def _cumulative_sum_grad(dzdy: Any, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Any:
     dzdy = _from_second(dzdy, axis) if include_initial else dzdy
     return _cumsum_grad(dzdy, x, axis, dtype)
 
@@ -564,9 +561,7 @@ def _cumulative_prod_grad(
 
 
 if hasattr(np, "cumulative_sum"):  # numpy 2.1
-    _CUMULATIVE = _calls(
-        ({"axis": 1},), ({"axis": -1, "include_initial": True},), complex=False
-    )
+    _CUMULATIVE = _calls(({"axis": 1},), ({"axis": -1, "include_initial": True},), complex=False)
     lifted(grad=_cumulative_sum_grad, complex=True, samples=_CUMULATIVE)(np.cumulative_sum)
     lifted(grad=_cumulative_prod_grad, complex=True, samples=_CUMULATIVE)(np.cumulative_prod)
 
@@ -669,13 +664,9 @@ def _slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
         ends = (at(1, 2) - at(0, 1)) / first, (at(n - 1, n) - at(n - 2, n - 1)) / last
     else:
         h, k = (first, first) if np.ndim(step) == 0 else (step[0], step[1])
-        front = weighted(
-            0, -(2.0 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k))
-        )
+        front = weighted(0, -(2.0 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
         h, k = (last, last) if np.ndim(step) == 0 else (step[-2], step[-1])
-        back = weighted(
-            n - 3, k / (h * (h + k)), -(k + h) / (h * k), (2.0 * k + h) / (k * (h + k))
-        )
+        back = weighted(n - 3, k / (h * (h + k)), -(k + h) / (h * k), (2.0 * k + h) / (k * (h + k)))
         ends = front, back
     return np.concatenate([ends[0], within, ends[1]], axis)
 
@@ -755,7 +746,7 @@ _SPEEDS = {
 
 
 def _neighbours(a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool) -> Any:
-    """Return between which elements the quantiles of `a` lie, and how far.
+    """Return between which elements the quantiles of `a` lie, and how far from the lower one.
 
     The original itself tells the position, as the quantile of 0, 1, 2, ..., for every method.
 
@@ -767,6 +758,8 @@ def _neighbours(a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool) -> An
         From 0, at the element below, to 1; differentiable in q.
     count : ndarray of int, shape (m,)
         How many elements each result is made of.
+    moves : ndarray of bool, shape (k, m)
+        Where the position moves with q: not beyond the first or last element.
     """
     rows = rows_of(plain(a), axis)
     order = np.take_along_axis(rows_of(numbered(a), axis), np.argsort(rows, axis=-1), -1)
@@ -776,34 +769,224 @@ def _neighbours(a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool) -> An
         np.quantile(np.arange(max(n, 1), dtype=float), np.ravel(q), method=method) for n in counts
     ]
     position = np.stack(positions, axis=-1)[:, which]
-    below = np.clip(np.floor(position).astype(int), 0, np.maximum(count - 2, 0))
-    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    last = np.maximum(count - 1, 0)
+    lower = np.clip(np.floor(plain(position)).astype(int), 0, np.maximum(last - 1, 0))
     row = np.arange(len(count))
-    return order[row, below], order[row, above], position - below, count
+    moves = (plain(position) > 0) & (plain(position) < last)
+    if method == "linear":  # the first and the last element are the quantiles 0 and 1
+        moves = moves | (last > 0)
+    below, above = order[row, lower], order[row, np.minimum(lower + 1, last)]
+    return below, above, position - lower, count, moves
 
 
-def _quantile_a_grad(
-    dzdy: Any, a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool = False
+def _quantile_grads(*, percent: bool = False, skip_nan: bool = False) -> dict[str, Any]:
+    """Return the rules of `numpy.quantile` or its kin, for the elements and for q."""
+    scale = 100.0 if percent else 1.0
+
+    def a_grad(dzdy: Any, a: Any, q: Any, axis: Any, method: str) -> Any:
+        a = array_of(a)
+        below, above, fraction, count, _ = _neighbours(
+            a, array_of(q) / scale, axis, method, skip_nan=skip_nan
+        )
+        share = np.where(count > 0, np.reshape(dzdy, below.shape), 0.0)
+        parts = np.concatenate([share * (1 - fraction), share * fraction])
+        return scattered(parts, np.concatenate([below, above]), a)
+
+    def q_grad(dzdy: Any, a: Any, q: Any, axis: Any, method: str) -> Any:
+        if method not in _SPEEDS:
+            return ZERO
+        a = array_of(a)
+        below, above, _, count, moves = _neighbours(
+            a, array_of(q) / scale, axis, method, skip_nan=skip_nan
+        )
+        flat = np.reshape(a, -1)
+        rise = np.where(moves, flat[above] - flat[below], 0.0) * ((count + _SPEEDS[method]) / scale)
+        return np.reshape(np.sum(np.reshape(dzdy, below.shape) * rise, axis=-1), np.shape(q))
+
+    return {"a": a_grad, "q": q_grad}
+
+
+def _quantiles(*, percent: bool, nans: bool) -> Samples:
+    def draw(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+        scale = 100.0 if percent else 1.0
+        (a,) = _calls((), complex=False, nans=nans)(rng)[0]
+        q = rng.uniform(0.3, 0.7, 2) * scale
+        return [
+            (a, 0.33 * scale),
+            (a, q, 1),
+            (a, q[None], (0, -1), {"keepdims": True}),
+            *((a, q, 2, {"method": method}) for method in (*_SPEEDS, "lower", "midpoint")),
+            (a, 0.01 * scale, {"method": "hazen"}),
+        ]
+
+    return draw
+
+
+for _original, _percent, _skip_nan in (
+    (np.quantile, False, False),
+    (np.percentile, True, False),
+    (np.nanquantile, False, True),
+    (np.nanpercentile, True, True),
+):
+    lifted(
+        grad=_quantile_grads(percent=_percent, skip_nan=_skip_nan),
+        ignores=("keepdims",),
+        samples=_quantiles(percent=_percent, nans=_skip_nan),
+    )(_original)
+
+_quantile_a_grad = _quantile_grads()["a"]
+_nanquantile_a_grad = _quantile_grads(skip_nan=True)["a"]
+_HALVED = ((), (1,), ((0, -1),), (-1, {"keepdims": True}))
+lifted(
+    grad=lambda dzdy, a, axis: _quantile_a_grad(dzdy, a, 0.5, axis, "linear"),
+    ignores=("keepdims",),
+    samples=_calls(*_HALVED, complex=False),
+)(np.median)
+lifted(
+    grad=lambda dzdy, a, axis: _nanquantile_a_grad(dzdy, a, 0.5, axis, "linear"),
+    ignores=("keepdims",),
+    samples=_calls(*_HALVED, complex=False, nans=True),
+)(np.nanmedian)
+
+
+# Sums of products with a shift
+
+
+def _whole(dzdy: Any, a: Any, v: Any, *, late: bool = False) -> Any:
+    """Return the cotangent of a convolution in full: zeros where ``mode`` left results away.
+
+    Parameters
+    ----------
+    late : bool
+        Whether the middle of an odd remainder is rounded up.
+    """
+    left_away = np.size(a) + np.size(v) - 1 - np.size(dzdy)
+    before = (left_away + late) // 2
+    return np.concatenate([np.zeros(before), dzdy, np.zeros(left_away - before)])
+
+
+def _filtered(whole: Any, other: Any, like: Any) -> Any:
+    """Return the cotangent of one factor of a convolution, given the other."""
+    return np.reshape(np.convolve(whole, conj(np.ravel(other)[::-1]), "valid"), np.shape(like))
+
+
+def _correlate_a_grad(dzdy: Any, a: Any, v: Any) -> Any:
+    whole = _whole(dzdy, a, v, late=np.size(v) > np.size(a))
+    return np.reshape(np.convolve(whole, np.ravel(v), "valid"), np.shape(a))
+
+
+def _correlate_v_grad(dzdy: Any, a: Any, v: Any) -> Any:
+    whole = _whole(dzdy, a, v, late=np.size(v) > np.size(a))
+    reversed_ = conj(np.convolve(whole, conj(np.ravel(a)[::-1]), "valid"))
+    return np.reshape(reversed_[::-1], np.shape(v))
+
+
+def _signals(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x, y = rng.normal(size=5), rng.normal(size=4)
+    return [
+        *((a, b, mode) for mode in ("full", "same", "valid") for a, b in ((x, y), (y, x))),
+        (x * (1 - 0.5j), y * (0.3 + 1j)),
+    ]
+
+
+lifted(
+    grad={
+        "a": lambda dzdy, a, v: _filtered(_whole(dzdy, a, v), v, a),
+        "v": lambda dzdy, a, v: _filtered(_whole(dzdy, a, v), a, v),
+    },
+    ignores=("mode",),
+    complex=True,
+    samples=lambda rng: [*_signals(rng), (rng.normal(size=5), 1.5)],
+)(np.convolve)
+lifted(
+    grad={"a": _correlate_a_grad, "v": _correlate_v_grad},
+    ignores=("mode",),
+    complex=True,
+    samples=_signals,
+)(np.correlate)
+
+
+# Counts: constant but for jumps, in all but the weights
+
+
+lifted(
+    grad={"weights": lambda dzdy, x: dzdy[np.asarray(x)]},
+    signature="x, weights=None, minlength=0",
+    ignores=("minlength",),
+    samples=lambda rng: [(np.array([0, 3, 1, 3]), rng.normal(size=4), 6)],
+)(np.bincount)
+
+
+def _edges(a: Any, bins: Any, range: Any, weights: Any) -> Any:
+    """Return the edges of bins, which lie between the extremes of `a` if nothing else is said."""
+    if not isinstance(bins, str) and np.ndim(bins) == 1:
+        return array_of(bins)
+    settings = plain(range), None if weights is None else plain(array_of(weights))
+    edges = np.histogram_bin_edges(plain(a), bins, *settings)
+    if range is not None or not np.size(a):
+        return edges
+    low, high = np.min(a), np.max(a)
+    if plain(low) == plain(high):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, len(edges))
+
+
+def _samples_of_counts(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    a, weights = rng.normal(size=(2, 9))
+    return [
+        (a, 4),
+        (a, "sturges"),
+        (a, 4, None, None, weights),
+        (a, np.array([-2.0, -0.5, 0.3, 2.0]), None, True, weights),
+        (a, 3, (-1.0, 1.5), True),
+    ]
+
+
+@by_hand(np.histogram, samples=_samples_of_counts)
+def _histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> Any:
-    a = array_of(a)
-    below, above, fraction, count = _neighbours(a, q, axis, method, skip_nan=skip_nan)
-    share = np.where(count > 0, np.reshape(dzdy, below.shape), 0.0)
-    parts = np.concatenate([share * (1 - fraction), share * fraction])
-    return scattered(parts, np.concatenate([below, above]), a)
+    a = np.ravel(array_of(a))
+    edges = _edges(a, bins, range, weights)
+    at = plain(edges)
+    if weights is None:
+        counts = np.histogram(plain(a), at)[0]
+    else:
+        place = np.searchsorted(at, plain(a), "right") - 1
+        place = np.where(plain(a) == at[-1], len(at) - 2, place)  # the last bin is closed
+        inside = (place >= 0) & (place < len(at) - 1)
+        counts = np.bincount(
+            place[inside], np.ravel(array_of(weights))[inside], minlength=len(at) - 1
+        )
+    if density:
+        counts = counts / (edges[1:] - edges[:-1]) / np.sum(counts)
+    return counts, edges
 
 
-def _quantile_q_grad(
-    dzdy: Any, a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool = False
-) -> Any:
-    if method not in _SPEEDS:
-        return ZERO
-    a = array_of(a)
-    below, above, fraction, count = _neighbours(a, q, axis, method, skip_nan=skip_nan)
-    moves = np.broadcast_to(count > 1, below.shape)
-    if method != "linear":  # the others stop at the first and the last element
-        inner = plain(fraction)
-        moves = moves & (inner > 0) & ((inner < 1) | (above < ...))
-    flat = np.reshape(a, -1)
-    rise = np.where(moves, flat[above] - flat[below], 0.0)
-    speed = count + _SPEEDS[method]
-    return np.reshape(np.sum(np.reshape(dzdy, below.shape) * rise * speed, axis=-1), np.shape(q))
+@by_hand(
+    np.histogram_bin_edges,
+    samples=lambda rng: [(rng.normal(size=9), 4), (rng.normal(size=9), "fd")],
+)
+def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    return _edges(np.ravel(array_of(a)), bins, range, weights)
+
+
+for _original in (
+    np.all,
+    np.any,
+    np.argmax,
+    np.argmin,
+    np.argpartition,
+    np.argsort,
+    np.argwhere,
+    np.count_nonzero,
+    np.digitize,
+    np.flatnonzero,
+    np.isin,
+    np.lexsort,
+    np.nanargmax,
+    np.nanargmin,
+    np.nonzero,
+    np.searchsorted,
+):
+    locally_constant(_original)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar import value_of
+from .._bvar import is_complex, value_of
 from .._lift import lifted, locally_constant, no_grad
 from .._registry import twin_of
 from .._space import ZERO
@@ -74,7 +74,7 @@ def _of_complex(derivative: Callable[..., Any]) -> Callable[..., Any]:
     """A derivative asked for its value beside the real domain, where the result is complex."""
     if derivative.__code__.co_varnames[0] == "result":
         return derivative
-    return lambda x: derivative(x + 0j)
+    return lambda x: derivative(x if is_complex(x) else x + 0j)
 
 
 for _name, (_derivative, _low, _high) in ELEMENTARY.items():
@@ -322,11 +322,9 @@ for _original in (operator.iadd, operator.isub, operator.imul, operator.itruediv
     lifted(twin=_original, samples=_numbers(0.5, 2, 2))(_original)
 for _original in (operator.mod, operator.imod):
     lifted(twin=_original, samples=[(7.4, 1.7)])(_original)
-for _original in (operator.matmul, operator.imatmul):
-    lifted(
-        twin=_original,
-        samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3, 3)))],
-    )(_original)
+lifted(
+    twin=operator.matmul, samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))]
+)(operator.matmul)
 for _original in (operator.neg, operator.pos, operator.abs):
     lifted(twin=_original, samples=_numbers(0.5, 2))(_original)
 lifted(twin=operator.getitem, samples=[([1.5, 0.5], 1)])(operator.getitem)

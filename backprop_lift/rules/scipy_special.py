@@ -888,11 +888,14 @@ Slopes = Callable[..., tuple[Any, ...]]
 
 
 def _many(slopes: Slopes) -> Callable[..., Any]:
-    """The rule of a function of x with several results, from the derivative of each."""
+    """The rule of a function of x with several results, from the derivative of each.
+
+    A result that nothing reached counts for nothing, though its derivative be infinite.
+    """
 
     def grad(dzdy: Any, x: Any, result: Any) -> Any:
-        pairs = enumerate(slopes(x, result))
-        return sum(dzdy[i] * conj(slope) for i, slope in pairs)
+        pairs = [(dzdy[i], conj(slope)) for i, slope in enumerate(slopes(x, result))]
+        return sum(np.where(np.equal(part, 0), 0.0, part * slope) for part, slope in pairs)
 
     return grad
 

@@ -1,0 +1,175 @@
+"""Implicit functions: a root ``f(x, p) = 0``, found on plain values, as a function of `p`.
+
+The value is what the solver found. The derivative is that of one Newton step, ``dx = -dy / f'``
+with ``y = f(x, p)``; so it holds for all that `f` depends on, arguments and captured BVars alike.
+In nested differentiation the root is taken tape by tape, from the oldest to the youngest, so that
+derivatives of derivatives are right as well.
+
+References
+----------
+A. Griewank and A. Walther, "Evaluating Derivatives", second edition, SIAM 2008, chapter 15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._buffer import contents_of
+from .._bvar import BVar, collect_array, has_bvar, value_of, youngest
+from .._lift import lifted, refusing
+from .._run import backprop_with, grad_bp
+from .._space import ZERO
+
+__all__ = [
+    "elementwise_root", "gradient_of", "on_plain_values", "plain", "settled", "system_root",
+    "without_gradient",
+]  # fmt: skip
+
+Function = Callable[..., Any]
+
+
+def plain(value: Any) -> Any:
+    """A value with the BVars of all tapes taken off."""
+    value = contents_of(value)
+    while has_bvar(value):
+        value = value_of(value)
+    return value
+
+
+def settled(y: Any) -> Any:
+    """What a user's function returned, as a number, an array or a BVar of one."""
+    y = contents_of(y)
+    if isinstance(y, (list, tuple)):
+        return collect_array(y) if has_bvar(y) else np.array(y)
+    return y
+
+
+def on_plain_values(f: Any) -> Any:
+    """A function as a solver may call it: nothing that it captured reaches the solver."""
+    return (lambda *args, **kwargs: plain(f(*args, **kwargs))) if callable(f) else f
+
+
+def _without(value: Any, tape: Any) -> Any:
+    """A value with the BVar of one tape taken off."""
+    if value.__class__ is BVar and value._bvar_space.tape is tape:
+        return value._bvar_value
+    return value
+
+
+def without_gradient(name: str, reason: str, x: Any, y: Any) -> Any:
+    """`x`, which refuses to be differentiated where `y` depends on a BVar."""
+    return refusing(lambda x, y: x, name, reason)(x, y)
+
+
+@lifted(
+    grad={
+        "x": lambda dzdy: dzdy,
+        "y": lambda dzdy, slope: -dzdy / slope,
+        "slope": lambda dzdy: ZERO,
+    },
+    samples=[(1.5, 0.0, -0.7)],
+)
+def _moved(x: Any, y: Any, slope: Any) -> Any:
+    """The root `x` of a function whose value there is `y` and whose derivative is `slope`."""
+    return x
+
+
+@lifted(
+    grad={
+        "x": lambda dzdy: dzdy,
+        "y": lambda dzdy, jacobian: -np.linalg.solve(jacobian.T, dzdy),
+        "jacobian": lambda dzdy: ZERO,
+    },
+    samples=[(np.array([1.5, 0.3]), np.zeros(2), np.array([[2.0, 0.3], [-0.5, 1.0]]))],
+)
+def _moved_system(x: Any, y: Any, jacobian: Any) -> Any:
+    """The root `x`, shape (n,), of a system whose value there is `y`, and whose Jacobian."""
+    return x
+
+
+def _root(f: Function, x: Any, slope_at: Function, moved: Function, doubt: Any = None) -> Any:
+    y = settled(f(x))
+    if not has_bvar(y):
+        return x
+    tape = youngest((y,))
+    older = _root(lambda v: _without(settled(f(v)), tape), x, slope_at, moved, doubt)
+    if older is not x:
+        x, y = older, settled(f(older))
+    slope = _without(slope_at(lambda v: settled(f(v)), x), tape)
+    if np.shape(y) != np.shape(x):
+        y = np.reshape(y, np.shape(x))
+    if doubt is not None:
+        name, reason = doubt(plain(x), plain(y), plain(slope)) or ("", "")
+        if reason:
+            return without_gradient(name, reason, x, y)
+    return moved(x, y, slope)
+
+
+def elementwise_root(f: Function, x: Any, found: Any = True, doubt: Any = None) -> Any:
+    """The root of an elementwise function.
+
+    Parameters
+    ----------
+    f : callable
+        Of one argument; may have captured BVars.
+    x : float or ndarray
+        Its root, on plain values.
+    found : bool or ndarray, optional
+        Where `x` is a root; elsewhere the derivative is nan.
+    doubt : callable, optional
+        ``doubt(x, y, slope)`` gives the name of a solver and the reason why its result has no
+        derivative, or None.
+
+    Returns
+    -------
+    float, ndarray or BVar
+        `x`, with its derivative.
+    """
+
+    def slope_at(f: Function, x: Any) -> Any:
+        slope = grad_bp(f, x)
+        slope = np.float64(slope) if isinstance(slope, float) else slope
+        return slope if np.all(found) else np.where(found, slope, np.nan)
+
+    return _root(f, x, slope_at, _moved, doubt)
+
+
+def system_root(f: Function, x: Any, doubt: Any = None) -> Any:
+    """The root of a system of n equations for an array of n unknowns.
+
+    Parameters
+    ----------
+    f : callable
+        Of one argument; may have captured BVars.
+    x : ndarray
+        Its root, on plain values.
+    doubt : callable, optional
+        As for `elementwise_root`.
+
+    Returns
+    -------
+    ndarray or BVar
+        `x`, with its derivative.
+    """
+    shape = np.shape(x)
+    if shape == ():
+        return elementwise_root(f, x, True, doubt)
+
+    def flat(v: Any) -> Any:
+        return np.reshape(settled(f(np.reshape(v, shape))), -1)
+
+    return np.reshape(_root(flat, np.reshape(x, -1), _jacobian, _moved_system, doubt), shape)
+
+
+def _jacobian(f: Function, x: Any) -> Any:
+    """The Jacobian of a function from n numbers to n numbers, one row an equation."""
+    y, scaled_grad = backprop_with(f, x)
+    return np.stack([scaled_grad(row) for row in np.eye(np.size(plain(y)))])
+
+
+def gradient_of(f: Function) -> Function:
+    """The gradient of a scalar function of one argument, which may have captured BVars."""
+    return lambda x: grad_bp(lambda v: settled(f(v)), x)

@@ -1,0 +1,448 @@
+"""`scipy.optimize`: roots and minima by the implicit function theorem; see `_implicit`.
+
+The original solver runs on plain values, so it converges, warns and raises as ever. Starting
+points, brackets and tolerances are constants: a root does not depend on them. A minimum is the
+root of the gradient, which needs the second derivatives of the function; it is refused where it
+is not stationary (at a constraint, or short of convergence).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from scipy import optimize
+
+from .._bvar import has_bvar
+from .._lift import lifted, locally_constant, no_grad
+from .._registry import dotted_name
+from ._implicit import (
+    elementwise_root,
+    gradient_of,
+    on_plain_values,
+    plain,
+    settled,
+    system_root,
+    without_gradient,
+)
+
+__all__: list[str] = []
+
+_FUNCTIONS: Final = (
+    "f", "func", "fun", "F", "fprime", "fprime2", "jac", "hess", "hessp", "callback", "Dfun"
+)  # fmt: skip
+
+
+class _Call:
+    """One call of a solver: its function on BVars, and the solver on plain values.
+
+    Attributes
+    ----------
+    arguments : dict
+        As given, with defaults.
+    args : tuple
+        What the solver passes to the function after x.
+    """
+
+    def __init__(self, solver: Any, signature: inspect.Signature, args: Any, kwargs: Any) -> None:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        self.solver = solver
+        self.arguments = bound.arguments
+        self.function = next(self.arguments[name] for name in _FUNCTIONS if name in self.arguments)
+        more = self.arguments.get("args", ())
+        self.args = tuple(more) if isinstance(more, (tuple, list)) else (more,)
+        self.kwargs = self.arguments.get("kwargs") or {}
+        self._signature = signature
+        self._bound = bound
+
+    def solve(self, **changed: Any) -> Any:
+        """What the solver finds on plain values."""
+        for name, value in {**self.arguments, **changed}.items():
+            self._bound.arguments[name] = on_plain_values(value) if callable(value) else plain(value)
+        arguments = self._bound.arguments
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if self._signature.parameters[name].default is not value
+        }
+        self._bound.arguments = given
+        return self.solver(*self._bound.args, **self._bound.kwargs)
+
+    def at(self, x: Any) -> Any:
+        """The function at x, first of several results where it gives its derivative too."""
+        y = self.function(x, *self.args, **self.kwargs)
+        with_slope = self.arguments.get("jac") is True or self.arguments.get("fprime") is True
+        return settled(y[0]) if with_slope else settled(y)
+
+    def unconverged(self, x: Any) -> Any:
+        """`x`, which refuses to be differentiated."""
+        return self.refused(x, "the solver did not converge")
+
+    def refused(self, x: Any, reason: str) -> Any:
+        """`x`, which refuses to be differentiated where the function depends on BVars."""
+        return without_gradient(dotted_name(self.solver), reason, x, self.at(x))
+
+
+def _twin(original: Any, twin: Callable[[_Call], Any], samples: Any) -> None:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def on_bvars(*args: Any, **kwargs: Any) -> Any:
+        return twin(_Call(original, signature, args, kwargs))
+
+    lifted(twin=on_bvars, samples=samples)(original)
+
+
+# Roots of one equation
+
+
+def _with_root(call: _Call, found: tuple[Any, Any], full_output: Any) -> Any:
+    x, info = found
+    x = elementwise_root(call.at, x) if info.converged else call.unconverged(x)
+    if not full_output:
+        return x
+    info.root = x
+    return x, info
+
+
+def _bracketed(call: _Call) -> Any:
+    return _with_root(call, call.solve(full_output=True), call.arguments["full_output"])
+
+
+def _newton(call: _Call) -> Any:
+    full_output = call.arguments["full_output"]
+    found = call.solve(full_output=True)
+    if len(found) == 2:
+        return _with_root(call, found, full_output)
+    x = elementwise_root(call.at, found.root, found.converged)
+    return found._replace(root=x) if full_output else x
+
+
+def _root_scalar(call: _Call) -> Any:
+    info = call.solve()
+    info.root = elementwise_root(call.at, info.root) if info.converged else call.unconverged(info.root)
+    return info
+
+
+def _find_root(call: _Call) -> Any:
+    found = call.solve()
+    found.x = elementwise_root(call.at, found.x, found.success)
+    return found
+
+
+def _cubic(x: Any, a: Any, b: Any) -> Any:
+    return x**3 + a * x - b
+
+
+def _cubic_slope(x: Any, a: Any, b: Any) -> Any:
+    return 3 * x * x + a
+
+
+_BRACKETED_SAMPLES: Final = [(_cubic, 0.0, 3.0, (1.3, 4.0)), (_cubic, -1.0, 2.0, (0.4, 0.7))]
+for _original in (
+    optimize.brentq, optimize.brenth, optimize.bisect, optimize.ridder, optimize.toms748
+):  # fmt: skip
+    _twin(_original, _bracketed, _BRACKETED_SAMPLES)
+_twin(
+    optimize.newton,
+    _newton,
+    [
+        (_cubic, 1.0, _cubic_slope, (1.3, 4.0)),
+        (_cubic, 1.0, None, (0.4, 0.7)),
+        (_cubic, np.array([1.0, 2.0]), _cubic_slope, (np.array([1.3, 0.4]), np.array([4.0, 0.7]))),
+    ],
+)
+_twin(optimize.root_scalar, _root_scalar, [(_cubic, (1.3, 4.0), "brentq", (0.0, 3.0))])
+
+_elementwise: Any = None
+try:
+    from scipy.optimize import elementwise as _elementwise  # since scipy 1.15
+except ImportError:
+    _elementwise = None
+if _elementwise is not None:
+    _twin(_elementwise.find_root, _find_root, [])
+    for _original in (_elementwise.bracket_root, _elementwise.bracket_minimum):
+        locally_constant(_original)
+
+
+# Systems of equations
+
+
+def _fsolve(call: _Call) -> Any:
+    full_output = call.arguments["full_output"]
+    found = call.solve(full_output=True)
+    x, info, status, message = found
+    if status == 1:
+        x = system_root(call.at, x)
+    elif not full_output:
+        x = call.unconverged(call.solve())  # warns or raises
+    else:
+        x = call.unconverged(x)
+    return (x, info, status, message) if full_output else x
+
+
+def _root(call: _Call) -> Any:
+    found = call.solve()
+    found.x = system_root(call.at, found.x) if found.success else call.unconverged(found.x)
+    return found
+
+
+def _fixed_point(call: _Call) -> Any:
+    return system_root(lambda x: call.at(x) - x, call.solve())
+
+
+def _nonlinear_solver(call: _Call) -> Any:
+    return system_root(call.at, call.solve())
+
+
+def _circle(x: Any, r: Any, s: Any) -> Any:
+    return [x[0] ** 2 + x[1] ** 2 - r, x[0] * np.exp(x[1]) - s]
+
+
+def _decaying(x: Any, a: Any) -> Any:
+    return np.exp(-a * x)
+
+
+_twin(optimize.fsolve, _fsolve, [(_circle, [1.0, 1.0], (2.3, 1.4)), (_cubic, 1.0, (1.3, 4.0))])
+_twin(optimize.root, _root, [(_circle, [1.0, 1.0], (2.3, 1.4))])
+_twin(
+    optimize.fixed_point,
+    _fixed_point,
+    [(_decaying, 0.5, (0.8,)), (_decaying, np.array([0.5, 0.6]), (np.array([0.8, 1.3]),))],
+)
+for _original in (
+    optimize.broyden1, optimize.broyden2, optimize.anderson, optimize.linearmixing,
+    optimize.diagbroyden, optimize.excitingmixing, optimize.newton_krylov,
+):  # fmt: skip
+    _twin(_original, _nonlinear_solver, [])
+
+
+# Minima
+
+
+def _minimum(call: _Call, x: Any, f: Any = None, bounds: Any = None) -> Any:
+    """A stationary point of `f`, by default of the call's function."""
+    name = dotted_name(call.solver)
+
+    def doubt(x: Any, y: Any, slope: Any) -> Any:
+        with np.errstate(all="ignore"):
+            try:
+                step = y / slope if np.ndim(slope) == 0 else np.linalg.solve(slope, y)
+            except np.linalg.LinAlgError:
+                return name, "the second derivatives of its function are singular there"
+        if not np.all(np.abs(step) <= 1e-3 * (1 + np.abs(x))):
+            return name, "it did not stop at a stationary point"
+        return None
+
+    found = np.asarray(x)
+    if bounds is not None:
+        low, high = (np.broadcast_to(plain(b), found.shape) for b in bounds)
+        near = 1e-4 * np.minimum(high - low, 1 + np.abs(found))
+        if np.any((found - low <= near) | (high - found <= near)):
+            return call.refused(x, "it stopped at a bound")
+    return system_root(gradient_of(call.at if f is None else f), x, doubt)
+
+
+def _value_at(call: _Call, x: Any, value: Any) -> Any:
+    """The function's value at the minimum."""
+    return call.at(x) if has_bvar(x) or has_bvar(call.at(x)) else value
+
+
+def _minimize_scalar(call: _Call) -> Any:
+    found = call.solve()
+    if not found.success:
+        found.x = call.unconverged(found.x)
+    else:
+        found.x = _minimum(call, found.x, bounds=call.arguments["bounds"])
+    found.fun = _value_at(call, found.x, found.fun)
+    return found
+
+
+def _limits(bounds: Any) -> Any:
+    """Lower and upper bounds, from an `optimize.Bounds` or from pairs."""
+    if bounds is None or isinstance(bounds, optimize.Bounds):
+        return bounds if bounds is None else (bounds.lb, bounds.ub)
+    low, high = zip(*bounds, strict=True)
+    return (
+        np.array([-np.inf if b is None else b for b in low], float),
+        np.array([np.inf if b is None else b for b in high], float),
+    )
+
+
+def _minimize(call: _Call) -> Any:
+    found = call.solve()
+    if not found.success:
+        found.x = call.unconverged(found.x)
+    elif len(np.atleast_1d(call.arguments["constraints"])):
+        found.x = call.refused(found.x, "it has constraints")
+    else:
+        found.x = _minimum(call, found.x, bounds=_limits(plain(call.arguments["bounds"])))
+    found.fun = _value_at(call, found.x, found.fun)
+    return found
+
+
+def _fmin(call: _Call) -> Any:
+    """Of minimizers that return x, or x and the value there and more."""
+    found = call.solve()
+    if not call.arguments["full_output"]:
+        return _minimum(call, found)
+    x, value, *rest = found
+    x = _minimum(call, x)
+    return x, _value_at(call, x, value), *rest
+
+
+def _fminbound(call: _Call) -> Any:
+    found = call.solve(full_output=True)
+    x, value, error, calls = found
+    if error:
+        x = call.unconverged(x)
+    else:
+        x = _minimum(call, x, bounds=(call.arguments["x1"], call.arguments["x2"]))
+    return (x, _value_at(call, x, value), error, calls) if call.arguments["full_output"] else x
+
+
+def _find_minimum(call: _Call) -> Any:
+    found = call.solve()
+    found.x = elementwise_root(gradient_of(call.at), found.x, found.success)
+    found.f_x = _value_at(call, found.x, found.f_x)
+    return found
+
+
+def _well(x: Any, a: Any, b: Any) -> Any:
+    return np.exp(a * x) - b * x
+
+
+def _bowl(x: Any, a: Any, b: Any) -> Any:
+    return (x[0] - a) ** 2 + b * (x[1] - x[0] ** 2) ** 2 + np.exp(a * x[1])
+
+
+_twin(
+    optimize.minimize_scalar,
+    _minimize_scalar,
+    [
+        (_well, None, None, (0.7, 1.3)),
+        (_well, None, (-2.0, 3.0), (0.7, 1.3), "bounded"),
+    ],
+)
+_twin(optimize.minimize, _minimize, [(_bowl, np.array([0.3, 0.2]), (0.7, 1.3))])
+_twin(optimize.fminbound, _fminbound, [(_well, -2.0, 3.0, (0.7, 1.3))])
+for _original in (optimize.brent, optimize.golden):
+    _twin(_original, _fmin, [(_well, (0.7, 1.3))])
+for _original in (optimize.fmin, optimize.fmin_powell):
+    _twin(_original, _fmin, [(_bowl, np.array([0.3, 0.2]), (0.7, 1.3))])
+for _original in (optimize.fmin_bfgs, optimize.fmin_cg):
+    _twin(_original, _fmin, [(_bowl, np.array([0.3, 0.2]), None, (0.7, 1.3))])
+if _elementwise is not None:
+    _twin(_elementwise.find_minimum, _find_minimum, [])
+
+
+# Least squares
+
+
+def _half_square(residuals: Any) -> Any:
+    return 0.5 * np.sum(residuals * residuals)
+
+
+def _least_squares(call: _Call) -> Any:
+    found = call.solve()
+    if not found.success:
+        found.x = call.unconverged(found.x)
+        return found
+    if call.arguments["loss"] != "linear":
+        found.x = call.refused(found.x, "its loss is not linear")
+        return found
+    bounds = call.arguments["bounds"]
+    bounds = (bounds.lb, bounds.ub) if isinstance(bounds, optimize.Bounds) else bounds
+    found.x = _minimum(call, found.x, lambda x: _half_square(_residuals(call, x)), bounds)
+    found.fun = np.atleast_1d(_value_at(call, found.x, found.fun))
+    found.cost = _half_square(found.fun)
+    return found
+
+
+def _residuals(call: _Call, x: Any) -> Any:
+    return settled(call.function(x, *call.args, **call.kwargs))
+
+
+def _leastsq(call: _Call) -> Any:
+    full_output = call.arguments["full_output"]
+    x, covariance, info, message, status = call.solve(full_output=True)
+    if status not in (1, 2, 3, 4):
+        x = call.unconverged(x)
+    else:
+        x = _minimum(call, x, lambda x: _half_square(_residuals(call, x)))
+    covariance = call.refused(covariance, "nobody has written that of a covariance")
+    return (x, covariance, info, message, status) if full_output else (x, status)
+
+
+def _curve_fit(call: _Call) -> Any:
+    given = call.arguments
+    found = call.solve()
+    ydata, sigma = given["ydata"], given["sigma"]
+
+    def residuals(p: Any) -> Any:
+        y = settled(call.function(given["xdata"], *p)) - settled(ydata)
+        if sigma is None:
+            return y
+        spread = settled(sigma)
+        if np.ndim(spread) < 2:
+            return y / spread
+        return np.linalg.solve(np.linalg.cholesky(spread), y)
+
+    bounds, x = _limits_of_fit(plain(given["bounds"])), found[0]
+    if given["kwargs"].get("loss", "linear") != "linear":
+        popt = without_gradient(dotted_name(call.solver), "its loss is not linear", x, residuals(x))
+    else:
+        popt = _minimum(call, x, lambda p: _half_square(residuals(p)), bounds)
+    pcov = without_gradient(
+        dotted_name(call.solver), "nobody has written that of a covariance", found[1], residuals(x)
+    )
+    return popt, pcov, *found[2:]
+
+
+def _limits_of_fit(bounds: Any) -> Any:
+    if isinstance(bounds, optimize.Bounds):
+        return bounds.lb, bounds.ub
+    return bounds
+
+
+def _line(x: Any, a: Any, b: Any) -> Any:
+    return a * np.exp(-b * x)
+
+
+def _fit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x = np.linspace(0.1, 3, 8)
+    y = 2.3 * np.exp(-0.7 * x) + 0.05 * rng.normal(size=8)
+    return [(_line, x, y, np.array([2.0, 0.5])), (_line, x, y, None, 0.1 + 0.05 * x)]
+
+
+def _misfit(p: Any, x: Any, y: Any) -> Any:
+    return _line(x, *p) - y
+
+
+def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    (_, x, y, p), _ = _fit_samples(rng)
+    return [(_misfit, p, (x, y))]
+
+
+_twin(optimize.curve_fit, _curve_fit, _fit_samples)
+_twin(optimize.leastsq, _leastsq, _misfit_samples)
+_twin(optimize.least_squares, _least_squares, [])
+
+locally_constant(optimize.linear_sum_assignment)
+for _reason, _names in {
+    "its minimum is found by search, not by the gradient": (
+        "differential_evolution", "dual_annealing", "shgo", "basinhopping", "brute", "direct",
+    ),
+    "its minimum may lie on a constraint": (
+        "linprog", "milp", "nnls", "lsq_linear", "isotonic_regression", "quadratic_assignment",
+        "fmin_slsqp", "fmin_cobyla", "fmin_l_bfgs_b", "fmin_tnc",
+    ),
+    "it differentiates by finite steps": ("approx_fprime", "check_grad"),
+    "it is one step of a solver": ("line_search", "bracket", "fmin_ncg"),
+}.items():  # fmt: skip
+    for _name in _names:
+        no_grad(_reason)(getattr(optimize, _name))
