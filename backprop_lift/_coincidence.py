@@ -106,9 +106,6 @@ def _replaced(value: Any, places: dict[int, int], tape: Any, xs: Any) -> Any:
 def _taken_off(value: Any, tape: Any) -> Any:
     if value.__class__ is BVar:
         return value._bvar_value if value._bvar_space.tape is tape else value
-    contents = getattr(value.__class__, "_contents", None)
-    if contents is not None:
-        return _taken_off(contents(value), tape)
     parts = parts_of(value)
     if parts is None:
         return value

@@ -74,7 +74,10 @@ def composite_of(function: Any, registry: Registry) -> Any:
         if all(map(_is_plain, args)) and all(map(_is_plain, kwargs.values())):
             return function(*args, **kwargs)
         world.refresh()
-        return leaving(with_limits(inner, args, kwargs))
+        return with_limits(run, args, kwargs)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return leaving(inner(*args, **kwargs))
 
     return _dressed(twin, function)
 

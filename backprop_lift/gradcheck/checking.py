@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from .._registry import Entry, dotted_name, registry
 from .._run import backprop_with
-from ..errors import CotangentError
+from ..errors import CotangentError, LiftError
 from .calls import Call, TimeIsUp, coordinates_like, limited, moving_places, quiet
 from .contracts import contract_problems, gradient_coordinates, value_problem
 from .coordinates import Coordinates
-from .diagnosis import diagnosed
+from .diagnosis import diagnosed, diagnosed_shapes
 from .oracles import Line, slope
 from .samples import Sample, distinct, perturbed, samples_of
 from .verdicts import Outcome, Problem, Report, compared
@@ -282,7 +282,7 @@ class _Check:
             self._problem("value", problem)
             return True
         if any(
-            not np.array_equal(here.vector, here.of(x))
+            not np.array_equal(here.vector, here.of(x), equal_nan=True)
             for here, x in zip(call.here, xs, strict=True)
         ):
             self._problem("contract", "the twin changes an argument in place")
@@ -294,13 +294,10 @@ class _Check:
         weights = self.weights = self._weights(result)
         try:
             gradient = gradient_coordinates(call, scaled_grad(result.cotangent(weights)))
-        except CotangentError as error:
-            self._problem("contract", str(error), error)
-            return True
         except Exception as error:
-            if last:
-                self._problem("refused", _first_line(error), error)
-            return False
+            if last or isinstance(error, CotangentError):
+                self._raised(error)
+            return isinstance(error, CotangentError)
         self._compare(gradient, weights)
         self._check_contract(scaled_grad, weights, gradient, twin)
         if self.diagnose and any(o.verdict == "wrong" for o in self.report.outcomes):
@@ -355,10 +352,18 @@ class _Check:
                 self._problem("contract", text)
             if len(call.places) > 1:
                 self._check_alone(twin, weights, gradient)
-        except CotangentError as error:
-            self._problem("contract", str(error), error)
         except Exception as error:
+            self._raised(error)
+
+    def _raised(self, error: Exception) -> None:
+        """A scaled gradient raised: a refusal is honest, anything else is the rule's fault."""
+        if isinstance(error, LiftError) and not isinstance(error, CotangentError):
             self._problem("refused", _first_line(error), error)
+            return
+        text = str(error) if isinstance(error, LiftError) else f"it raises {_first_line(error)}"
+        self._problem("contract", text, error)
+        if self.diagnose and isinstance(error, CotangentError):
+            self.report.findings += diagnosed_shapes(error)
 
     def _check_alone(self, twin: Any, weights: Vector, gradient: Vector) -> None:
         """Each argument alone must get the cotangent that it gets among all."""

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import CotangentError
 from .calls import Call
 from .hypotheses import Point, hypotheses, option_hypotheses
 
-__all__ = ["Finding", "diagnosed"]
+__all__ = ["Finding", "diagnosed", "diagnosed_shapes"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -58,6 +60,8 @@ class Finding:
         return self.analytic / self.numeric if self.numeric else math.inf
 
     def __str__(self) -> str:
+        if math.isnan(self.numeric):
+            return self.text
         return (
             f"{self.text}; at {self.at} got {self.analytic:.8g}, expected {self.numeric:.8g}"
             f" (ratio {self.ratio:.6g})"
@@ -103,6 +107,32 @@ def diagnosed(
             )
         )
     return findings
+
+
+def diagnosed_shapes(error: CotangentError) -> list[Finding]:
+    """The likely mistake behind a cotangent of another shape than its primal."""
+    shapes = [_shapes_in(error.facts.get(key)) for key in ("expected", "got")]
+    if not shapes[0] or not shapes[1]:
+        return []
+    expected, got = shapes[0][0], shapes[1][0]
+    argument = str(error.facts.get("argument", ""))
+    of = f"the cotangent of {argument}" if argument else "a cotangent"
+    if sorted(expected) == sorted(got) and expected != got:
+        kind, text = "transpose", f"{of} is transposed: its shape is {got}, not {expected}"
+    elif math.prod(got) > math.prod(expected):
+        kind = "broadcast"
+        text = f"{of} is not summed over a broadcast axis: its shape is {got}, not {expected}"
+    elif math.prod(got) < math.prod(expected):
+        kind = "broadcast"
+        text = f"{of} is not spread over the argument: its shape is {got}, not {expected}"
+    else:
+        return []
+    return [Finding(kind, text, argument, argument, math.nan, math.nan)]
+
+
+def _shapes_in(text: Any) -> list[tuple[int, ...]]:
+    found = re.findall(r"\(((?:\d+,? ?)*)\)", str(text or ""))
+    return [tuple(int(n) for n in re.findall(r"\d+", shape)) for shape in found]
 
 
 def _points(

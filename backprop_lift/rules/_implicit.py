@@ -12,6 +12,7 @@ A. Griewank and A. Walther, "Evaluating Derivatives", second edition, SIAM 2008,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +50,12 @@ def settled(y: Any) -> Any:
 
 def on_plain_values(f: Any) -> Any:
     """A function as a solver may call it: nothing that it captured reaches the solver."""
-    return (lambda *args, **kwargs: plain(f(*args, **kwargs))) if callable(f) else f
+
+    @functools.wraps(f)  # solvers read how many arguments it takes
+    def on_plain(*args: Any, **kwargs: Any) -> Any:
+        return plain(f(*args, **kwargs))
+
+    return on_plain
 
 
 def _without(value: Any, tape: Any) -> Any:

@@ -921,7 +921,7 @@ def _edges(a: Any, bins: Any, range: Any, weights: Any) -> Any:
     """Return the edges of bins, which lie between the extremes of `a` if nothing else is said."""
     if not isinstance(bins, str) and np.ndim(bins) == 1:
         return array_of(bins)
-    settings = plain(range), None if weights is None else plain(array_of(weights))
+    settings = plain(range), None if weights is None else np.ravel(plain(array_of(weights)))
     edges = np.histogram_bin_edges(plain(a), bins, *settings)
     if range is not None or not np.size(a):
         return edges

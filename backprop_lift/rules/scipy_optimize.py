@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -51,26 +52,20 @@ class _Call:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         self.solver = solver
+        self.signature = signature
         self.arguments = bound.arguments
         self.function = next(self.arguments[name] for name in _FUNCTIONS if name in self.arguments)
         more = self.arguments.get("args", ())
-        self.args = tuple(more) if isinstance(more, (tuple, list)) else (more,)
+        self.args = tuple(more) if isinstance(plain(more), (tuple, list)) else (more,)
         self.kwargs = self.arguments.get("kwargs") or {}
-        self._signature = signature
-        self._bound = bound
 
     def solve(self, **changed: Any) -> Any:
         """What the solver finds on plain values."""
+        bound = inspect.BoundArguments(self.signature, OrderedDict())
         for name, value in {**self.arguments, **changed}.items():
-            self._bound.arguments[name] = on_plain_values(value) if callable(value) else plain(value)
-        arguments = self._bound.arguments
-        given = {
-            name: value
-            for name, value in arguments.items()
-            if self._signature.parameters[name].default is not value
-        }
-        self._bound.arguments = given
-        return self.solver(*self._bound.args, **self._bound.kwargs)
+            if value is not self.signature.parameters[name].default:
+                bound.arguments[name] = on_plain_values(value) if callable(value) else plain(value)
+        return self.solver(*bound.args, **bound.kwargs)
 
     def at(self, x: Any) -> Any:
         """The function at x, first of several results where it gives its derivative too."""
@@ -142,7 +137,8 @@ def _cubic_slope(x: Any, a: Any, b: Any) -> Any:
     return 3 * x * x + a
 
 
-_BRACKETED_SAMPLES: Final = [(_cubic, 0.0, 3.0, (1.3, 4.0)), (_cubic, -1.0, 2.0, (0.4, 0.7))]
+# Starting points and brackets are integers, so that no check takes them for arguments to vary.
+_BRACKETED_SAMPLES: Final = [(_cubic, 0, 3, (1.3, 4.0)), (_cubic, -1, 2, (0.4, 0.7))]
 for _original in (
     optimize.brentq, optimize.brenth, optimize.bisect, optimize.ridder, optimize.toms748
 ):  # fmt: skip
@@ -151,12 +147,12 @@ _twin(
     optimize.newton,
     _newton,
     [
-        (_cubic, 1.0, _cubic_slope, (1.3, 4.0)),
-        (_cubic, 1.0, None, (0.4, 0.7)),
-        (_cubic, np.array([1.0, 2.0]), _cubic_slope, (np.array([1.3, 0.4]), np.array([4.0, 0.7]))),
+        (_cubic, 1, _cubic_slope, (1.3, 4.0)),
+        (_cubic, 1, None, (0.4, 0.7)),
+        (_cubic, np.array([1, 2]), _cubic_slope, (np.array([1.3, 0.4]), np.array([4.0, 0.7]))),
     ],
 )
-_twin(optimize.root_scalar, _root_scalar, [(_cubic, (1.3, 4.0), "brentq", (0.0, 3.0))])
+_twin(optimize.root_scalar, _root_scalar, [(_cubic, (1.3, 4.0), "brentq", (0, 3))])
 
 _elementwise: Any = None
 try:
@@ -207,12 +203,12 @@ def _decaying(x: Any, a: Any) -> Any:
     return np.exp(-a * x)
 
 
-_twin(optimize.fsolve, _fsolve, [(_circle, [1.0, 1.0], (2.3, 1.4)), (_cubic, 1.0, (1.3, 4.0))])
-_twin(optimize.root, _root, [(_circle, [1.0, 1.0], (2.3, 1.4))])
+_twin(optimize.fsolve, _fsolve, [(_circle, [1, 1], (2.3, 1.4)), (_cubic, 1, (1.3, 4.0))])
+_twin(optimize.root, _root, [(_circle, [1, 1], (2.3, 1.4))])
 _twin(
     optimize.fixed_point,
     _fixed_point,
-    [(_decaying, 0.5, (0.8,)), (_decaying, np.array([0.5, 0.6]), (np.array([0.8, 1.3]),))],
+    [(_decaying, 1, (0.8,)), (_decaying, np.array([1, 2]), (np.array([0.8, 1.3]),))],
 )
 for _original in (
     optimize.broyden1, optimize.broyden2, optimize.anderson, optimize.linearmixing,
@@ -325,17 +321,17 @@ _twin(
     _minimize_scalar,
     [
         (_well, None, None, (0.7, 1.3)),
-        (_well, None, (-2.0, 3.0), (0.7, 1.3), "bounded"),
+        (_well, None, (-2, 3), (0.7, 1.3), "bounded"),
     ],
 )
-_twin(optimize.minimize, _minimize, [(_bowl, np.array([0.3, 0.2]), (0.7, 1.3))])
-_twin(optimize.fminbound, _fminbound, [(_well, -2.0, 3.0, (0.7, 1.3))])
+_twin(optimize.minimize, _minimize, [(_bowl, [1, 0], (0.7, 1.3))])
+_twin(optimize.fminbound, _fminbound, [(_well, -2, 3, (0.7, 1.3), 1e-9)])
 for _original in (optimize.brent, optimize.golden):
     _twin(_original, _fmin, [(_well, (0.7, 1.3))])
 for _original in (optimize.fmin, optimize.fmin_powell):
-    _twin(_original, _fmin, [(_bowl, np.array([0.3, 0.2]), (0.7, 1.3))])
+    _twin(_original, _fmin, [(_bowl, [1, 0], (0.7, 1.3), 1e-9, 1e-12, None, None, 0, 0)])
 for _original in (optimize.fmin_bfgs, optimize.fmin_cg):
-    _twin(_original, _fmin, [(_bowl, np.array([0.3, 0.2]), None, (0.7, 1.3))])
+    _twin(_original, _fmin, [(_bowl, [1, 0], None, (0.7, 1.3), 1e-8, np.inf, 1.5e-8, None, 0, 0)])
 if _elementwise is not None:
     _twin(_elementwise.find_minimum, _find_minimum, [])
 
@@ -416,7 +412,7 @@ def _line(x: Any, a: Any, b: Any) -> Any:
 def _fit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     x = np.linspace(0.1, 3, 8)
     y = 2.3 * np.exp(-0.7 * x) + 0.05 * rng.normal(size=8)
-    return [(_line, x, y, np.array([2.0, 0.5])), (_line, x, y, None, 0.1 + 0.05 * x)]
+    return [(_line, x, y, [2, 1]), (_line, x, y, None, 0.1 + 0.05 * x)]
 
 
 def _misfit(p: Any, x: Any, y: Any) -> Any:
@@ -424,8 +420,8 @@ def _misfit(p: Any, x: Any, y: Any) -> Any:
 
 
 def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    (_, x, y, p), _ = _fit_samples(rng)
-    return [(_misfit, p, (x, y))]
+    (_, x, y, start), _ = _fit_samples(rng)
+    return [(_misfit, start, (x, y))]
 
 
 _twin(optimize.curve_fit, _curve_fit, _fit_samples)
