@@ -38,6 +38,7 @@ from ._tape import (
     StaleTape,
     Tape,
     Token,
+    flowing,
     power_slope,
 )
 from .errors import ConversionError, LiftError, NoGradientError, TapeError
@@ -452,9 +453,7 @@ class BVar:
             operation = ARITHMETIC.get(ufunc)
             if operation is not None:
                 # a NumPy number on the left would hand over to us again
-                return operation(*inputs) if inputs[0].__class__ is BVar else arithmetic(
-                    operation, *inputs
-                )
+                return arithmetic(operation, *inputs)
             entry = registry.find(ufunc)
             if entry is not None:
                 return entry.twin(*inputs)
@@ -663,9 +662,9 @@ def _power_grads(x: Any, n: Any, result: Any) -> Any:
         base = np.where(np.equal(value_of(x), 0), 1.0, x)  # 0 ** n is flat in n
         if np.any(np.less(value_of(base), 0)) and not is_complex(result):
             base = np.where(np.less(value_of(base), 0), np.nan, base)
-        return dzdy * conj(result * np.log(base))
+        return flowing(dzdy * conj(result * np.log(base)), dzdy)
 
-    return lambda dzdy: dzdy * conj(_power_by_base(x, n)), by_exponent
+    return lambda dzdy: flowing(dzdy * conj(_power_by_base(x, n)), dzdy), by_exponent
 
 
 def _power_by_base(x: Any, n: Any) -> Any:
@@ -686,8 +685,8 @@ _GRADS: Final[dict[Any, Callable[[Any, Any, Any], Any]]] = {
         lambda dzdy: dzdy * conj(x),
     ),
     operator.truediv: lambda x, y, result: (
-        lambda dzdy: dzdy / conj(y),
-        lambda dzdy: -dzdy * conj(result / y),
+        lambda dzdy: flowing(dzdy / conj(y), dzdy),
+        lambda dzdy: flowing(-dzdy * conj(result / y), dzdy),
     ),
     operator.pow: _power_grads,
     operator.mod: lambda x, y, result: (
@@ -1287,6 +1286,10 @@ ARITHMETIC: Final[dict[Any, Any]] = {
 
 def arithmetic(operation: Any, x: Any, y: Any = None) -> Any:
     """The result of an operator, by the rules of this module; plain where nothing is recorded."""
+    if isinstance(_root(x), (list, tuple)):
+        x = collect_array(x)
+    if isinstance(_root(y), (list, tuple)):
+        y = collect_array(y)
     if y is None:
         return _unary(operation, x) if x.__class__ is BVar else operation(x)
     if x.__class__ is BVar or y.__class__ is BVar:

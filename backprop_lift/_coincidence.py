@@ -77,18 +77,18 @@ def _with_limit(
     plain = _taken_off(result, tape)
 
     def scaled_grad(dzdy: Any) -> list[Any]:
-        def at(shift: float) -> Any:
+        def at(i: int | None, shift: float) -> Any:
+            """The gradients where argument `i` alone is moved."""
+            there = [_shifted(x, shift, i) if j == i else x for j, x in enumerate(values)]
             try:
-                there = [_shifted(x, shift, i) for i, x in enumerate(values)]
                 dzdxs = backprop_with(again, *there)[1](dzdy)
             except (ArithmeticError, ValueError):
-                return None
+                return [None] * len(values)
             return (dzdxs,) if len(values) == 1 else dzdxs
 
-        here, above, below = at(0.0), at(_STEP), at(-_STEP)
+        here = at(None, 0.0)
         return [
-            _settled(*(None if dzdxs is None else dzdxs[i] for dzdxs in (here, above, below)))
-            for i in range(len(values))
+            _settled(dzdx, at(i, _STEP)[i], at(i, -_STEP)[i]) for i, dzdx in enumerate(here)
         ]
 
     parents = tuple((v._bvar_at, v._bvar_space) for v in on)

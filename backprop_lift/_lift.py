@@ -34,7 +34,7 @@ from ._bvar import (
 )
 from ._registry import Entry, Registry, dotted_name, registry
 from ._space import ZERO, is_record, parts_of, zero
-from ._tape import call_site
+from ._tape import call_site, flowing
 from .errors import (
     ConversionError,
     CotangentError,
@@ -700,7 +700,7 @@ class Rule:
     def _scaled_grad(self, plain: list[Any], result: Any, on: list[int]) -> Callable[[Any], Any]:
         if self.options["derivative"] is not None:
             partials = [self._partial(self._wrt[key], plain, result, on) for key in on]
-            return lambda dzdy: [dzdy * conj(partial()) for partial in partials]
+            return lambda dzdy: [flowing(dzdy * conj(partial()), dzdy) for partial in partials]
         if None not in self.functions:
             names = [self._wrt[key] for key in on]
             if len(names) == 1:

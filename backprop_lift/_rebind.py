@@ -767,8 +767,9 @@ class _Concatenator:
             raise unlifted(type(self.original))
         if self.columns:
             return np.column_stack(parts)
-        return np.concatenate([p.reshape(1) if np.ndim(_representative(p)) == 0 else np.asarray(p)
-                               if p.__class__ is not BVar else p for p in parts])
+        return np.concatenate(
+            [np.reshape(p, -1) if np.ndim(_representative(p)) == 0 else p for p in parts]
+        )
 
 
 _stands_in(np.r_)(_Concatenator(np.r_, columns=False))

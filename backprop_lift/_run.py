@@ -297,7 +297,7 @@ def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
 
 
 def _number(dzdx: Any, x: Any) -> Any:
-    if x.__class__ is float or isinstance(x, int):
+    if isinstance(x, (float, int)) and not isinstance(x, np.generic):
         return float(dzdx)
     if x.__class__ is complex:
         return complex(dzdx)

@@ -327,6 +327,8 @@ def space_of(cls: Any) -> Space:
 
 
 def _derived_space(cls: type) -> Space:
+    if issubclass(cls, (float, complex)) and not issubclass(cls, np.generic):
+        return _NUMBER if issubclass(cls, float) else _COMPLEX
     if issubclass(cls, _WITHOUT_NUMBERS):
         return TRIVIAL
     if issubclass(cls, np.generic):

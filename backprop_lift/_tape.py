@@ -85,6 +85,8 @@ class Token:
         elif hasattr(value, "dtype") and getattr(value.dtype, "kind", "O") in "fciu":
             self.shape = value.shape
             self.dtype = value.dtype if value.dtype.kind in "fc" else _FLOAT
+        elif isinstance(value, float):  # of a class of its own, such as an enum of floats
+            self.shape, self.dtype = (), _FLOAT
         else:
             self.shape, self.dtype, self.primal = None, None, value
 
@@ -549,8 +551,9 @@ def sweep(
                     d = rule.slope(a)
                 except (ZeroDivisionError, OverflowError):
                     d = rule.slope(np.float64(a))  # infinite there, as an array's would be
+                d = flowing(g * d, g)
                 o = slots[p]
-                slots[p] = g * d if o is None else o + g * d
+                slots[p] = d if o is None else o + d
             elif code == 7:  # ITEM
                 _, p, key, token = node
                 o = slots[p]
@@ -576,18 +579,33 @@ def _arithmetic(code: int, node: Node, g: Any, slots: list[Any]) -> None:
     elif code == OVER:
         d = g / node[2]
     elif code == UNDER:
-        d = -(g * node[3] / node[2])
+        d = flowing(-(g * node[3] / node[2]), g)
     elif code == POWER:
         _, p, a, n = node
-        d = g * power_slope(a, n)
+        d = flowing(g * power_slope(a, n), g)
     else:  # DIV
         _, p, q, b, result = node
-        d = g / b
+        d = flowing(g / b, g)
         o = slots[q]
-        e = d * result
+        e = flowing(d * result, g)
         slots[q] = -e if o is None else o - e
     o = slots[p]
     slots[p] = d if o is None else o + d
+
+
+def flowing(dzdx: Any, dzdy: Any) -> Any:
+    """`dzdx` without the nan of ``0 * inf``: where no cotangent arrives, none goes on.
+
+    So an infinite slope in the branch that a `where` does not take does no harm.
+    """
+    cls = dzdx.__class__
+    if cls is np.ndarray:
+        total = np.vdot(dzdx, dzdx)
+        if total - total != 0.0:  # some item is nan or infinite
+            return np.where((dzdy == 0) & np.isnan(dzdx), 0.0, dzdx)
+    elif (cls is float or cls is np.float64) and dzdx != dzdx and dzdy == 0:
+        return 0.0
+    return dzdx
 
 
 def power_slope(a: Any, n: Any) -> Any:

@@ -203,8 +203,9 @@ def _by_ratio(call: Call, points: list[Point], i: int) -> tuple[str, str] | None
     factors = []
     for p in points:
         numeric, analytic = p.numeric[part], p.analytic[part]
-        factor = float(analytic @ numeric) / float(numeric @ numeric)
-        if not _close(analytic, factor * numeric, p.size(part)):
+        squared = float(numeric @ numeric)
+        factor = float(analytic @ numeric) / squared if squared else math.inf
+        if not squared or not _close(analytic, factor * numeric, p.size(part)):
             factors = []
             break
         factors.append(factor)

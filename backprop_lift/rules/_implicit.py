@@ -21,6 +21,7 @@ import numpy as np
 from .._buffer import contents_of
 from .._bvar import BVar, collect_array, has_bvar, value_of, youngest
 from .._lift import lifted, refusing
+from .._registry import twin_of
 from .._run import backprop_with, grad_bp
 from .._space import ZERO
 
@@ -111,7 +112,7 @@ def _root(f: Function, x: Any, slope_at: Function, moved: Function, doubt: Any =
         name, reason = doubt(plain(x), plain(y), plain(slope)) or ("", "")
         if reason:
             return without_gradient(name, reason, x, y)
-    return moved(x, y, slope)
+    return twin_of(moved)(x, y, slope)
 
 
 def elementwise_root(f: Function, x: Any, found: Any = True, doubt: Any = None) -> Any:

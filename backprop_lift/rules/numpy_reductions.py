@@ -748,7 +748,7 @@ _SPEEDS = {
 def _neighbours(a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool) -> Any:
     """Return between which elements the quantiles of `a` lie, and how far from the lower one.
 
-    The original itself tells the position, as the quantile of 0, 1, 2, ..., for every method.
+    The original itself tells the position, as the quantile of 0, 1, 2, ..., for any method.
 
     Returns
     -------
@@ -764,12 +764,13 @@ def _neighbours(a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool) -> An
     rows = rows_of(plain(a), axis)
     order = np.take_along_axis(rows_of(numbered(a), axis), np.argsort(rows, axis=-1), -1)
     count = np.sum(~np.isnan(rows), axis=-1) if skip_nan else np.full(*rows.shape)
-    counts, which = np.unique(count, return_inverse=True)
-    positions = [
-        np.quantile(np.arange(max(n, 1), dtype=float), np.ravel(q), method=method) for n in counts
-    ]
-    position = np.stack(positions, axis=-1)[:, which]
     last = np.maximum(count - 1, 0)
+    if method == "linear":
+        position = np.reshape(q, (-1, 1)) * last
+    else:
+        counts, which = np.unique(last, return_inverse=True)
+        positions = [np.quantile(np.arange(n + 1.0), np.ravel(q), method=method) for n in counts]
+        position = np.stack(positions, axis=-1)[:, which]
     lower = np.clip(np.floor(plain(position)).astype(int), 0, np.maximum(last - 1, 0))
     row = np.arange(len(count))
     moves = (plain(position) > 0) & (plain(position) < last)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from .._lift import lifted, locally_constant
 from .._registry import dotted_name, twin_of
 from .._space import ZERO
 from ..errors import ConversionError, UnhandledParameterError
+from ._matrices import summed_to
 
 __all__ = [
     "array_of",
@@ -857,6 +857,24 @@ def _padded(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
+def _surrounded(x: Any, widths: Any, constant_values: Any = 0) -> Any:
+    """Return `x` padded by constants."""
+    return np.pad(x, widths, constant_values=constant_values)
+
+
+def _surrounded_grad(dzdy: Any, x: Any, widths: Any) -> Any:
+    pairs = zip(widths, np.shape(x), strict=True)
+    return dzdy[tuple(slice(before, before + n) for (before, _), n in pairs)]
+
+
+lifted(
+    grad={"x": _surrounded_grad},
+    ignores=("constant_values",),
+    complex=True,
+    samples=_calls(([(1, 0), (0, 2), (3, 1)], 2)),
+)(_surrounded)
+
+
 @by_hand(np.pad, samples=_padded)
 def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """Pad one axis after the other, as the original does."""
@@ -867,6 +885,8 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
         )
     x = array_of(array)
     widths = _widths(pad_width, x.ndim)
+    if mode == "constant" and not has_bvar(kwargs):
+        return twin_of(_surrounded)(x, widths, **kwargs)
     if mode in _PADS:
         name, default, pad = _PADS[mode]
         settings = np.broadcast_to(array_of(kwargs.pop(name, default)), (x.ndim, 2))
@@ -917,33 +937,42 @@ def _ends(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-@by_hand(np.linspace, samples=_ends)
-def _linspace(
-    start: Any,
-    stop: Any,
-    num: Any = 50,
-    endpoint: bool = True,
-    retstep: bool = False,
-    dtype: Any = None,
-    axis: int = 0,
-    **device: Any,
-) -> Any:
-    """The arithmetic of the original, down to the last bit."""
-    num = operator.index(num)
-    start, stop = array_of(start), array_of(stop)
-    intervals = num - 1 if endpoint else num
-    delta = stop - start
-    shape = np.shape(delta)
-    places = np.arange(num, dtype=np.result_type(start, stop, float(num)))
-    step = delta / intervals if intervals > 0 else np.nan
-    y = places.reshape(-1, *(1,) * len(shape)) * (step if intervals > 0 else delta) + start
-    if endpoint and num > 1:
-        last = np.reshape(np.broadcast_to(stop, shape), (1, *shape))
-        y = np.concatenate([y[:-1], last])
-    y = np.moveaxis(y, 0, axis)
-    if dtype is not None:
-        y = astype(np.floor(y) if is_discrete(dtype) else y, dtype)
-    return (y, step) if retstep else y
+def _linspace_grads(of_stop: bool) -> Callable[..., Any]:
+    """Return the rule of one end: each result lies a fraction of the way from start to stop."""
+
+    def end_grad(
+        dzdy: Any,
+        start: Any,
+        stop: Any,
+        num: int,
+        endpoint: bool,
+        retstep: bool,
+        dtype: Any,
+        axis: int,
+    ) -> Any:
+        if is_discrete(dtype):
+            return ZERO
+        dzdy, dzdstep = dzdy if retstep else (dzdy, 0.0)
+        rows = np.moveaxis(dzdy, axis, 0)
+        fraction = np.linspace(0.0, 1.0, num, endpoint).reshape(-1, *(1,) * (rows.ndim - 1))
+        total = np.sum(rows * (fraction if of_stop else 1 - fraction), axis=0)
+        intervals = num - 1 if endpoint else num
+        if retstep and intervals > 0:
+            total = total + (dzdstep if of_stop else -dzdstep) / intervals
+        return summed_to(total, np.shape(stop if of_stop else start))
+
+    return end_grad
+
+
+lifted(
+    grad={"start": _linspace_grads(of_stop=False), "stop": _linspace_grads(of_stop=True)},
+    complex=True,
+    samples=lambda rng: [
+        *_ends(rng),
+        (0.5, rng.normal(size=(2, 3)), 5, True, True, {"axis": 1}),
+        (0.5, 2.5 - 1j, 4),
+    ],
+)(np.linspace)
 
 
 @by_hand(np.logspace, samples=_ends)

@@ -22,7 +22,7 @@ from .._bvar import is_complex, value_of
 from .._lift import lifted, locally_constant, no_grad
 from .._registry import twin_of
 from .._space import ZERO
-from .numpy_elementwise import ELEMENTARY, over
+from .numpy_elementwise import ELEMENTARY, over, unbounded
 
 __all__: list[str] = []
 
@@ -144,7 +144,7 @@ def _pow_by_base(x: Any, y: Any) -> Any:
     exponent = y - 1.0
     if value_of(x) == 0 and value_of(y) == 0:
         exponent = 1.0  # x ** 0 is flat in x
-    return y * np.float_power(x, exponent)
+    return unbounded(y * np.float_power(x, exponent))
 
 
 def _pow_by_exponent(x: Any, result: Any) -> Any:

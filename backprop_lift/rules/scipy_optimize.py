@@ -20,6 +20,7 @@ from scipy import optimize
 from .._bvar import has_bvar
 from .._lift import lifted, locally_constant, no_grad
 from .._registry import dotted_name
+from .._run import backprop_with, grad_bp
 from ._implicit import (
     elementwise_root,
     gradient_of,
@@ -77,19 +78,26 @@ class _Call:
         """`x`, which refuses to be differentiated."""
         return self.refused(x, "the solver did not converge")
 
-    def refused(self, x: Any, reason: str) -> Any:
-        """`x`, which refuses to be differentiated where the function depends on BVars."""
-        return without_gradient(dotted_name(self.solver), reason, x, self.at(x))
+    def refused(self, x: Any, reason: str, y: Any = None) -> Any:
+        """`x`, which refuses to be differentiated where `y`, or the function, has BVars."""
+        y = self.at(x) if y is None else y
+        return without_gradient(dotted_name(self.solver), reason, x, y)
 
 
-def _twin(original: Any, twin: Callable[[_Call], Any], samples: Any) -> None:
+def _twin(
+    original: Any,
+    twin: Callable[[_Call], Any],
+    samples: Any,
+    wrt: tuple[str, ...] = ("args",),
+) -> None:
+    """Register a twin of a solver; it differentiates in what its function captured too."""
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def on_bvars(*args: Any, **kwargs: Any) -> Any:
         return twin(_Call(original, signature, args, kwargs))
 
-    lifted(twin=on_bvars, samples=samples)(original)
+    lifted(twin=on_bvars, samples=samples, wrt=wrt)(original)
 
 
 # Roots of one equation
@@ -137,7 +145,6 @@ def _cubic_slope(x: Any, a: Any, b: Any) -> Any:
     return 3 * x * x + a
 
 
-# Starting points and brackets are integers, so that no check takes them for arguments to vary.
 _BRACKETED_SAMPLES: Final = [(_cubic, 0, 3, (1.3, 4.0)), (_cubic, -1, 2, (0.4, 0.7))]
 for _original in (
     optimize.brentq, optimize.brenth, optimize.bisect, optimize.ridder, optimize.toms748
@@ -234,13 +241,13 @@ def _minimum(call: _Call, x: Any, f: Any = None, bounds: Any = None) -> Any:
             return name, "it did not stop at a stationary point"
         return None
 
-    found = np.asarray(x)
+    f = call.at if f is None else f
     if bounds is not None:
-        low, high = (np.broadcast_to(plain(b), found.shape) for b in bounds)
-        near = 1e-4 * np.minimum(high - low, 1 + np.abs(found))
-        if np.any((found - low <= near) | (high - found <= near)):
-            return call.refused(x, "it stopped at a bound")
-    return system_root(gradient_of(call.at if f is None else f), x, doubt)
+        low, high = plain(bounds)
+        near = 1e-4 * np.minimum(np.subtract(high, low), 1 + np.abs(x))
+        if np.any((x - low <= near) | (high - x <= near)):
+            return call.refused(x, "it stopped at a bound", f(x))
+    return system_root(gradient_of(f), x, doubt)
 
 
 def _value_at(call: _Call, x: Any, value: Any) -> Any:
@@ -259,9 +266,19 @@ def _minimize_scalar(call: _Call) -> Any:
 
 
 def _limits(bounds: Any) -> Any:
-    """Lower and upper bounds, from an `optimize.Bounds` or from pairs."""
+    """Lower and upper bounds, from what a solver takes for them."""
+    if bounds is None:
+        return None
+    if isinstance(bounds, optimize.Bounds):
+        return np.asarray(bounds.lb), np.asarray(bounds.ub)
+    low, high = bounds
+    return np.asarray(low, float), np.asarray(high, float)
+
+
+def _limits_of_pairs(bounds: Any) -> Any:
+    """The same from one pair for each parameter, with None for infinity."""
     if bounds is None or isinstance(bounds, optimize.Bounds):
-        return bounds if bounds is None else (bounds.lb, bounds.ub)
+        return _limits(bounds)
     low, high = zip(*bounds, strict=True)
     return (
         np.array([-np.inf if b is None else b for b in low], float),
@@ -276,7 +293,7 @@ def _minimize(call: _Call) -> Any:
     elif len(np.atleast_1d(call.arguments["constraints"])):
         found.x = call.refused(found.x, "it has constraints")
     else:
-        found.x = _minimum(call, found.x, bounds=_limits(plain(call.arguments["bounds"])))
+        found.x = _minimum(call, found.x, bounds=_limits_of_pairs(plain(call.arguments["bounds"])))
     found.fun = _value_at(call, found.x, found.fun)
     return found
 
@@ -316,6 +333,13 @@ def _bowl(x: Any, a: Any, b: Any) -> Any:
     return (x[0] - a) ** 2 + b * (x[1] - x[0] ** 2) ** 2 + np.exp(a * x[1])
 
 
+def _bowl_slope(x: Any, a: Any, b: Any) -> Any:
+    off = 2 * b * (x[1] - x[0] ** 2)
+    return np.array([2 * (x[0] - a) - 2 * off * x[0], off + a * np.exp(a * x[1])])
+
+
+_EXACT: Final = {"xtol": 1e-9, "ftol": 1e-13, "disp": 0}
+
 _twin(
     optimize.minimize_scalar,
     _minimize_scalar,
@@ -325,13 +349,13 @@ _twin(
     ],
 )
 _twin(optimize.minimize, _minimize, [(_bowl, [1, 0], (0.7, 1.3))])
-_twin(optimize.fminbound, _fminbound, [(_well, -2, 3, (0.7, 1.3), 1e-9)])
+_twin(optimize.fminbound, _fminbound, [(_well, -2, 3, (0.7, 1.3), {"xtol": 1e-9})])
 for _original in (optimize.brent, optimize.golden):
     _twin(_original, _fmin, [(_well, (0.7, 1.3))])
 for _original in (optimize.fmin, optimize.fmin_powell):
-    _twin(_original, _fmin, [(_bowl, [1, 0], (0.7, 1.3), 1e-9, 1e-12, None, None, 0, 0)])
+    _twin(_original, _fmin, [(_bowl, [1, 0], (0.7, 1.3), _EXACT)])
 for _original in (optimize.fmin_bfgs, optimize.fmin_cg):
-    _twin(_original, _fmin, [(_bowl, [1, 0], None, (0.7, 1.3), 1e-8, np.inf, 1.5e-8, None, 0, 0)])
+    _twin(_original, _fmin, [(_bowl, [1, 0], _bowl_slope, (0.7, 1.3), {"gtol": 1e-9, "disp": 0})])
 if _elementwise is not None:
     _twin(_elementwise.find_minimum, _find_minimum, [])
 
@@ -351,8 +375,7 @@ def _least_squares(call: _Call) -> Any:
     if call.arguments["loss"] != "linear":
         found.x = call.refused(found.x, "its loss is not linear")
         return found
-    bounds = call.arguments["bounds"]
-    bounds = (bounds.lb, bounds.ub) if isinstance(bounds, optimize.Bounds) else bounds
+    bounds = _limits(plain(call.arguments["bounds"]))
     found.x = _minimum(call, found.x, lambda x: _half_square(_residuals(call, x)), bounds)
     found.fun = np.atleast_1d(_value_at(call, found.x, found.fun))
     found.cost = _half_square(found.fun)
@@ -363,21 +386,46 @@ def _residuals(call: _Call, x: Any) -> Any:
     return settled(call.function(x, *call.args, **call.kwargs))
 
 
+def _covariance(call: _Call, residuals: Any, x: Any, value: Any, scaled: bool) -> Any:
+    """The covariance of fitted parameters, ``inv(J.T @ J)``, times the variance of a residual.
+
+    Its value is the solver's. The columns of J are derivatives of its transpose's products, which
+    are linear in their cotangent, so that there are as many runs as parameters, not residuals.
+    """
+    y = residuals(x)
+    if value is None or not has_bvar(y):
+        return value
+    if not np.all(np.isfinite(value)):
+        return call.refused(value, "it is not finite")
+    _, scaled_grad = backprop_with(residuals, x)
+    zeros = np.zeros(np.shape(y))
+    columns = [
+        grad_bp(lambda dzdy, k=k: scaled_grad(dzdy)[k], zeros) for k in range(np.size(plain(x)))
+    ]
+    jacobian = np.stack(columns, axis=-1)
+    found = np.linalg.inv(jacobian.T @ jacobian)
+    if scaled:
+        found = found * (np.sum(y * y) / (len(zeros) - len(columns)))
+    return value + (found - plain(found))
+
+
 def _leastsq(call: _Call) -> Any:
     full_output = call.arguments["full_output"]
     x, covariance, info, message, status = call.solve(full_output=True)
     if status not in (1, 2, 3, 4):
         x = call.unconverged(x)
+        covariance = call.unconverged(covariance)
     else:
         x = _minimum(call, x, lambda x: _half_square(_residuals(call, x)))
-    covariance = call.refused(covariance, "nobody has written that of a covariance")
+        if full_output:
+            covariance = _covariance(call, lambda x: _residuals(call, x), x, covariance, False)
     return (x, covariance, info, message, status) if full_output else (x, status)
 
 
 def _curve_fit(call: _Call) -> Any:
     given = call.arguments
-    found = call.solve()
-    ydata, sigma = given["ydata"], given["sigma"]
+    x, covariance, *rest = call.solve()
+    ydata, sigma, scaled = given["ydata"], given["sigma"], not given["absolute_sigma"]
 
     def residuals(p: Any) -> Any:
         y = settled(call.function(given["xdata"], *p)) - settled(ydata)
@@ -388,21 +436,11 @@ def _curve_fit(call: _Call) -> Any:
             return y / spread
         return np.linalg.solve(np.linalg.cholesky(spread), y)
 
-    bounds, x = _limits_of_fit(plain(given["bounds"])), found[0]
     if given["kwargs"].get("loss", "linear") != "linear":
-        popt = without_gradient(dotted_name(call.solver), "its loss is not linear", x, residuals(x))
-    else:
-        popt = _minimum(call, x, lambda p: _half_square(residuals(p)), bounds)
-    pcov = without_gradient(
-        dotted_name(call.solver), "nobody has written that of a covariance", found[1], residuals(x)
-    )
-    return popt, pcov, *found[2:]
-
-
-def _limits_of_fit(bounds: Any) -> Any:
-    if isinstance(bounds, optimize.Bounds):
-        return bounds.lb, bounds.ub
-    return bounds
+        x = call.refused(x, "its loss is not linear", residuals(x))
+        return x, call.refused(covariance, "its loss is not linear", residuals(x)), *rest
+    x = _minimum(call, x, lambda p: _half_square(residuals(p)), _limits(plain(given["bounds"])))
+    return x, _covariance(call, residuals, x, covariance, scaled), *rest
 
 
 def _line(x: Any, a: Any, b: Any) -> Any:
@@ -419,14 +457,19 @@ def _misfit(p: Any, x: Any, y: Any) -> Any:
     return _line(x, *p) - y
 
 
+def _misfit_keyword_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    (_, x, y, start), _ = _fit_samples(rng)
+    return [(_misfit, start, {"args": (x, y)})]
+
+
 def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     (_, x, y, start), _ = _fit_samples(rng)
     return [(_misfit, start, (x, y))]
 
 
-_twin(optimize.curve_fit, _curve_fit, _fit_samples)
+_twin(optimize.curve_fit, _curve_fit, _fit_samples, wrt=("xdata", "ydata", "sigma"))
 _twin(optimize.leastsq, _leastsq, _misfit_samples)
-_twin(optimize.least_squares, _least_squares, [])
+_twin(optimize.least_squares, _least_squares, _misfit_keyword_samples)
 
 locally_constant(optimize.linear_sum_assignment)
 for _reason, _names in {
