@@ -2,15 +2,16 @@
 
 ``if x == 0: return 1.0`` beside ``sin(x) / x`` is right in value and drops the gradient at that
 very point: the branch taken holds nowhere around it. A composite notes when values on the tape
-compare equal (or vanish against a small threshold). Then its gradient is compared with the
-gradients a little to either side: where those agree with each other, they are the limit and it is
-taken; where they differ, the point is a kink, and what was recorded stands if it lies between
-them (a subgradient).
+compare equal (or vanish against a small threshold). Then the gradient is taken from the gradients
+a little to either side: their limit where they agree, and where the point is a kink the
+subgradient that splits equally between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,8 @@ __all__ = ["with_limits"]
 # a cancelling quotient its inverse times 1e-16.
 _STEP: Final = 2e-6
 _AGREE: Final = 1e-4
+# Arguments of up to so many numbers are moved one number at a time, as the gradient means it.
+_ONE_BY_ONE: Final = 16
 
 
 def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -77,18 +80,20 @@ def _with_limit(
     plain = _taken_off(result, tape)
 
     def scaled_grad(dzdy: Any) -> list[Any]:
-        def at(i: int | None, shift: float) -> Any:
-            """The gradients where argument `i` alone is moved."""
-            there = [_shifted(x, shift, i) if j == i else x for j, x in enumerate(values)]
+        def at(i: int, shift: Any) -> Any:
+            """The gradient of argument `i` where it alone is moved, its numbers in a row."""
+            there = [_moved(x, iter(shift)) if j == i else x for j, x in enumerate(values)]
             try:
                 dzdxs = backprop_with(again, *there)[1](dzdy)
-            except (ArithmeticError, ValueError):
-                return [None] * len(values)
-            return (dzdxs,) if len(values) == 1 else dzdxs
+            except (ArithmeticError, ValueError):  # outside the domain
+                return np.full(len(shift), np.nan)
+            return _row(dzdxs if len(values) == 1 else dzdxs[i])
 
-        here = at(None, 0.0)
+        here = backprop_with(again, *values)[1](dzdy)
+        here = (here,) if len(values) == 1 else here
         return [
-            _settled(dzdx, at(i, _STEP)[i], at(i, -_STEP)[i]) for i, dzdx in enumerate(here)
+            dzdx if has_bvar(dzdx) else _put_back(dzdx, iter(_limit(_row(x), _row(dzdx), partial(at, i))))
+            for i, (x, dzdx) in enumerate(zip(values, here, strict=True))
         ]
 
     parents = tuple((v._bvar_at, v._bvar_space) for v in on)
@@ -112,49 +117,80 @@ def _taken_off(value: Any, tape: Any) -> Any:
     return rebuilt(value, [(key, _taken_off(part, tape)) for key, part in parts])
 
 
-def _shifted(x: Any, shift: float, seed: int) -> Any:
-    """`x` moved in a fixed direction in which all its items differ."""
-    parts = parts_of(x)
-    if shift == 0.0:
-        return x
-    if parts is not None:
-        return rebuilt(
-            x, [(key, _shifted(p, shift, 7 * seed + i + 1)) for i, (key, p) in enumerate(parts)]
-        )
-    root = x
-    while root.__class__ is BVar:
-        root = value_of(root)
-    if getattr(root, "dtype", np.dtype(type(root) if isinstance(root, (float, int, complex)) else
-                                       object)).kind not in "fciu":
-        return x
-    size = np.abs(root)
-    scale = np.maximum(size, 1e-2 * np.max(size, initial=0)) if np.any(size) else np.ones(size.shape)
-    direction = np.random.default_rng(seed).uniform(0.5, 1.0, np.shape(root))
-    moved = shift * scale * direction
-    if isinstance(root, np.ndarray):
-        return x + moved.astype(root.dtype if root.dtype.kind in "fc" else float)
-    return x + float(moved)
+def _limit(x: Any, here: Any, at: Callable[[Any], Any]) -> Any:
+    """The gradient as the limit from both sides, number by number; all in a row.
+
+    Parameters
+    ----------
+    x, here : ndarray, shape (n,)
+        The argument, and its gradient as recorded.
+    at : callable
+        The gradient where the argument is moved by a vector.
+    """
+    size = np.abs(x)
+    step = _STEP * (np.maximum(size, 1e-2 * size.max()) if np.any(size) else np.ones(x.shape))
+    if len(x) > _ONE_BY_ONE:
+        step = step * np.random.default_rng(0).uniform(0.5, 1.0, x.shape)
+        return _settled(here, at(step), at(-step))
+    settled = here.copy()
+    for k in range(len(x)):
+        along = np.where(np.arange(len(x)) == k, step, 0.0)
+        settled[k] = _settled(here, at(along), at(-along))[k]
+    return settled
 
 
 def _settled(here: Any, above: Any, below: Any) -> Any:
-    """The gradient, item by item: the limit where both sides agree, else a subgradient."""
-    sides = [side for side in (above, below) if side is not None]
-    if not sides or here is None:
-        return here if here is not None else sides[0]
-    parts = parts_of(here)
+    """The mean of both sides: the limit where they agree, else the middle subgradient."""
+    above, below = (
+        np.where(np.isfinite(above), above, below),
+        np.where(np.isfinite(below), below, above),
+    )
+    scale = np.maximum(np.abs(above), np.abs(below))
+    scale = scale + 1e-6 * np.max(np.where(np.isfinite(scale), scale, 0.0), initial=0.0)
+    middle = (above + below) / 2
+    close = np.abs(here - middle) <= _AGREE * (scale + np.abs(above - below))
+    return np.where(close | ~np.isfinite(middle), here, middle)
+
+
+def _row(value: Any) -> Any:
+    """All real numbers of a value in a row."""
+    parts = parts_of(value)
     if parts is not None:
-        first, last = dict(parts_of(sides[0]) or ()), dict(parts_of(sides[-1]) or ())
-        return rebuilt(here, [(key, _settled(p, first[key], last[key])) for key, p in parts])
-    if here.__class__ is BVar or any(side.__class__ is BVar for side in sides):
-        return here
-    h, a, b = (np.asarray(x) for x in (here, sides[0], sides[-1]))
-    a, b = np.where(np.isfinite(a), a, b), np.where(np.isfinite(b), b, a)
-    scale = np.maximum(np.abs(a), np.abs(b))
-    scale = scale + 1e-6 * np.max(np.where(np.isfinite(scale), scale, 0), initial=0.0)
-    middle = (a + b) / 2
-    agree = (np.abs(a - b) <= 20 * _AGREE * scale) & np.isfinite(middle)
-    slack = _AGREE * scale
-    between = (h >= np.minimum(a, b) - slack) & (h <= np.maximum(a, b) + slack)
-    kept = np.where(agree, np.abs(h - middle) <= slack, between)
-    settled = np.where(kept | ~np.isfinite(middle), h, middle)
-    return settled if isinstance(here, np.ndarray) else settled[()]
+        return np.concatenate([np.zeros(0), *(_row(part) for _, part in parts)])
+    array = np.asarray(_rooted(value))
+    return array.ravel().astype(float) if array.dtype.kind in "fiu" else np.zeros(0)
+
+
+def _moved(x: Any, shift: Iterator[float]) -> Any:
+    """`x` with each of its numbers moved."""
+    parts = parts_of(x)
+    if parts is not None:
+        return rebuilt(x, [(key, _moved(part, shift)) for key, part in parts])
+    root = _rooted(x)
+    array = np.asarray(root)
+    if array.dtype.kind not in "fiu":
+        return x
+    by = np.array(list(islice(shift, array.size))).reshape(array.shape)
+    if not np.any(by):
+        return x
+    if not isinstance(root, (np.ndarray, np.generic)):
+        return x + float(by)
+    return x + (by.astype(array.dtype) if array.dtype.kind == "f" else by)
+
+
+def _put_back(like: Any, numbers: Iterator[float]) -> Any:
+    """A gradient like `like`, made of the numbers of a row."""
+    parts = parts_of(like)
+    if parts is not None:
+        return rebuilt(like, [(key, _put_back(part, numbers)) for key, part in parts])
+    array = np.asarray(like)
+    if array.dtype.kind not in "fiu":
+        return like
+    filled = np.array(list(islice(numbers, array.size)), array.dtype).reshape(array.shape)
+    return filled if isinstance(like, np.ndarray) else filled[()]
+
+
+def _rooted(value: Any) -> Any:
+    while has_bvar(value):
+        value = value_of(value)
+    return value

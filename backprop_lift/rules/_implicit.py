@@ -26,7 +26,7 @@ from .._run import backprop_with, grad_bp
 from .._space import ZERO
 
 __all__ = [
-    "elementwise_root", "gradient_of", "on_plain_values", "plain", "settled", "system_root",
+    "elementwise_root", "gradient_of", "jacobian_of", "on_plain_values", "plain", "settled", "system_root",
     "without_gradient",
 ]  # fmt: skip
 
@@ -168,13 +168,15 @@ def system_root(f: Function, x: Any, doubt: Any = None) -> Any:
     def flat(v: Any) -> Any:
         return np.reshape(settled(f(np.reshape(v, shape))), -1)
 
-    return np.reshape(_root(flat, np.reshape(x, -1), _jacobian, _moved_system, doubt), shape)
+    return np.reshape(_root(flat, np.reshape(x, -1), jacobian_of, _moved_system, doubt), shape)
 
 
-def _jacobian(f: Function, x: Any) -> Any:
-    """The Jacobian of a function from n numbers to n numbers, one row an equation."""
+def jacobian_of(f: Function, x: Any) -> Any:
+    """The derivative of every number that `f` returns, stacked along the first axis."""
     y, scaled_grad = backprop_with(f, x)
-    return np.stack([scaled_grad(row) for row in np.eye(np.size(plain(y)))])
+    y = plain(y)
+    rows = np.eye(np.size(y)).reshape(-1, *np.shape(y))
+    return np.stack([scaled_grad(row if np.ndim(row) else float(row)) for row in rows])
 
 
 def gradient_of(f: Function) -> Function:

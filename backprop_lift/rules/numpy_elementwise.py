@@ -16,13 +16,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import collect_array, has_bvar, is_complex, value_of
+from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant
 from .._space import ZERO
+from .numpy_shapes import array_of, plain
 
-__all__ = ["ELEMENTARY", "over", "unbounded"]
+__all__ = ["ELEMENTARY", "over", "times", "unbounded"]
 
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
+
+_original: Any  # of each rule in a table
 
 _LOG_2: Final = math.log(2)
 _LOG_10: Final = math.log(10)
@@ -51,13 +54,6 @@ def _pairs(low: float, high: float, *, analytic: bool = False) -> Samples:
     return samples
 
 
-def _plain(x: Any) -> Any:
-    """`x` without its BVars, at any depth of nested differentiation."""
-    while has_bvar(x):
-        x = value_of(x)
-    return x
-
-
 # A derivative is infinite at the edge of a domain and where its function overflows, and no number
 # outside. What has no influence on the result there, such as a branch that np.where did not take,
 # has no gradient: 0 times such a derivative is 0, not nan.
@@ -73,24 +69,24 @@ class _Unbounded:
         self._dydx = dydx
 
     def __rmul__(self, dzdy: Any) -> Any:
-        used = np.isfinite(self._dydx) | np.not_equal(dzdy, 0)
+        used = np.isfinite(plain(self._dydx)) | np.not_equal(plain(dzdy), 0)
         return dzdy * np.conjugate(np.where(used, self._dydx, 0.0))
 
 
 def unbounded(dydx: Any) -> Any:
     """A derivative by which a cotangent is to be multiplied, so that 0 stays 0 at a pole of it."""
-    plain = _plain(dydx)
+    slope = plain(dydx)
     # infinite or nan as soon as one element is; takes a third of the time of np.isfinite
-    total = np.vdot(plain, plain) if plain.__class__ is np.ndarray else plain
+    total = np.vdot(slope, slope) if slope.__class__ is np.ndarray else slope
     return dydx if cmath.isfinite(total) else _Unbounded(dydx)
 
 
 def over(dzdy: Any, denominator: Any) -> Any:
     """``dzdy / denominator``, and 0 where `dzdy` is 0 and the denominator 0 or nan."""
-    usable = np.abs(value_of(denominator)) > 0
+    usable = np.greater(np.abs(plain(denominator)), 0)
     if np.all(usable):
         return dzdy / denominator
-    return dzdy / np.where(usable | np.not_equal(value_of(dzdy), 0), denominator, np.inf)
+    return dzdy / np.where(usable | np.not_equal(plain(dzdy), 0), denominator, np.inf)
 
 
 def _cathetus(x: Any) -> Any:
@@ -148,7 +144,7 @@ _SMALL: Final = 0.1
 def _sinc_slope(x: Any) -> Any:
     """Derivative of ``sin(t) / t``, ``t = pi x``: closed form, and Taylor series around 0."""
     t = np.pi * x
-    small = np.abs(value_of(x)) < _SMALL
+    small = np.less(np.abs(plain(x)), _SMALL)
     s = np.where(small, t, 0.0)
     t = np.where(small, 1.0, t)
     q = s * s
@@ -172,7 +168,8 @@ def _i0_slope(x: Any) -> Any:
     ----------
     NIST Digital Library of Mathematical Functions, 10.32.3.
     """
-    largest = float(np.max(np.abs(value_of(x)), initial=0.0, where=np.isfinite(value_of(x))))
+    sizes = np.abs(plain(x))
+    largest = np.max(sizes, initial=0.0, where=np.isfinite(sizes))
     count = 10 + math.ceil(2.2 * math.sqrt(largest))
     cosines = np.cos((np.arange(count) + 0.5) * (np.pi / (2 * count)))
     return np.sinh(np.expand_dims(x, -1) * cosines) @ (cosines / count)
@@ -186,14 +183,14 @@ lifted(derivative=_i0_slope, samples=_between(-9, 9))(np.i0)
 
 def _sign(x: Any) -> Any:
     """Twin of `numpy.sign`, which varies along the unit circle for complex numbers only."""
-    if not is_complex(x):
-        return np.sign(value_of(x))
+    if not is_complex(x) or not has_bvar(x):
+        return np.sign(plain(x))
     size = np.abs(x)
-    return x / (size + np.equal(size, 0))
+    return x / (size + np.equal(plain(size), 0))
 
 
 lifted(
-    twin=lambda x: _sign(x) if has_bvar(x) else np.sign(x),
+    twin=_sign,
     samples=lambda rng: [(rng.normal(size=3) + 1j * rng.normal(size=3),)],
 )(np.sign)
 
@@ -224,8 +221,8 @@ lifted(grad=lambda dzdy: dzdy, ignores="tol", complex=True, samples=_COMPLEX_SAM
 lifted(
     derivative={
         # 0 at the origin, where hypot has a minimum
-        "x1": lambda x1, result: x1 / np.where(np.equal(result, 0), 1.0, result),
-        "x2": lambda x2, result: x2 / np.where(np.equal(result, 0), 1.0, result),
+        "x1": lambda x1, result: x1 / np.where(np.equal(plain(result), 0), 1.0, result),
+        "x2": lambda x2, result: x2 / np.where(np.equal(plain(result), 0), 1.0, result),
     },
     samples=_pairs(0.5, 2),
 )(np.hypot)
@@ -239,7 +236,7 @@ lifted(
 
 
 def _float_power_by_base(x1: Any, x2: Any) -> Any:
-    flat = np.equal(x1, 0) & np.equal(x2, 0)
+    flat = np.equal(plain(x1), 0) & np.equal(plain(x2), 0)
     return unbounded(x2 * np.float_power(x1, np.where(flat, 1.0, np.subtract(x2, 1.0))))
 
 
@@ -248,7 +245,7 @@ lifted(
         "x1": _float_power_by_base,
         # 0 ** x2 is flat in x2
         "x2": lambda x1, result: unbounded(
-            result * np.log(np.where(np.equal(x1, 0), 1.0, x1))
+            result * np.log(np.where(np.equal(plain(x1), 0), 1.0, x1))
         ),
     },
     samples=_pairs(0.5, 2, analytic=True),
@@ -257,7 +254,7 @@ lifted(
 
 def _difference(x1: Any, x2: Any) -> Any:
     """``x1 - x2``, and 0 for equal infinities, which tie as equal numbers do."""
-    equal = np.equal(x1, x2) & np.isinf(value_of(x1))
+    equal = np.equal(plain(x1), plain(x2)) & np.isinf(plain(x1))
     return np.where(equal, 0.0, x1) - np.where(equal, 0.0, x2)
 
 
@@ -280,7 +277,9 @@ lifted(
 
 def _to_chosen(dzdy: Any, x: Any, other: Any, chosen: Any) -> Any:
     """The cotangent for `x` of a choice between it and another; half of it where they are equal."""
-    return np.where(np.equal(x, chosen), dzdy * np.where(np.equal(x, other), 0.5, 1.0), 0.0)
+    tied = np.equal(plain(x), plain(other))
+    dzdx = np.where(np.equal(plain(x), plain(chosen)), dzdy, 0.0)
+    return dzdx * np.where(tied, 0.5, 1.0) if np.any(tied) else dzdx
 
 
 for _original in (np.maximum, np.minimum, np.fmax, np.fmin):
@@ -293,10 +292,16 @@ for _original in (np.maximum, np.minimum, np.fmax, np.fmin):
         samples=_pairs(-2, 2, analytic=True),
     )(_original)
 
+
+def times(x: Any, y: Any, remainder: Any) -> Any:
+    """How often `y` was taken from `x` when `remainder` was left: a whole number."""
+    return np.rint((plain(x) - plain(remainder)) / plain(y))
+
+
 lifted(
     grad={
         "x1": lambda dzdy: dzdy,
-        "x2": lambda dzdy, x1, x2, result: -dzdy * np.rint((x1 - result) / x2),
+        "x2": lambda dzdy, x1, x2, result: -dzdy * times(x1, x2, result),
     },
     samples=lambda rng: [(rng.uniform(-5, 5, (2, 3)), rng.uniform(0.7, 1.3, 3)), (-7.3, 1.7)],
 )(np.fmod)
@@ -306,7 +311,7 @@ lifted(
 )(np.divmod)
 lifted(
     grad={
-        "x1": lambda dzdy, x1, x2: dzdy * np.sign(x1) * np.copysign(1.0, value_of(x2)),
+        "x1": lambda dzdy, x1, x2: dzdy * np.sign(x1) * np.copysign(1.0, plain(x2)),
         "x2": lambda dzdy: ZERO,
     },
     samples=lambda rng: [(rng.uniform(0.5, 2, (2, 3)), rng.normal(size=3)), (-1.5, 2.0)],
@@ -314,7 +319,7 @@ lifted(
 lifted(
     grad={
         "x1": lambda dzdy: ZERO,
-        "x2": lambda dzdy, x1: np.where(np.equal(x1, 0), dzdy, 0.0),
+        "x2": lambda dzdy, x1: np.where(np.equal(plain(x1), 0), dzdy, 0.0),
     },
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3)), (1.5, 0.5)],
 )(np.heaviside)
@@ -328,9 +333,9 @@ lifted(
     grad={"x1": lambda dzdy, x2: np.ldexp(dzdy, x2)},
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([3, -2, 0])), (1.5, 4)],
 )(np.ldexp)
-lifted(
-    grad=lambda dzdy, result: np.ldexp(dzdy[0], -value_of(result)[1]), samples=_between(1.1, 1.9)
-)(np.frexp)
+lifted(grad=lambda dzdy, result: np.ldexp(dzdy[0], -plain(result)[1]), samples=_between(1.1, 1.9))(
+    np.frexp
+)
 lifted(grad=lambda dzdy: dzdy[0], samples=_between(1.1, 1.9))(np.modf)
 
 
@@ -354,12 +359,12 @@ lifted(
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Twin of `numpy.select`: the first of the choices whose condition holds."""
     if not has_bvar((choicelist, default)):
-        return np.select(_plain(condlist), choicelist, default)
-    if len(condlist) == 0 or any(np.asarray(_plain(c)).dtype != bool for c in condlist):
-        np.select(_plain(condlist), _plain(choicelist), _plain(default))  # raises
+        return np.select(condlist, choicelist, default)
+    if len(condlist) == 0 or any(np.asarray(plain(c)).dtype != bool for c in condlist):
+        np.select(condlist, value_of(choicelist), value_of(default))  # raises
     chosen = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
-        chosen = np.where(_plain(condition), choice, chosen)
+        chosen = np.where(plain(condition), choice, chosen)
     return chosen
 
 
@@ -384,7 +389,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
         not isinstance(condlist[0], (list, np.ndarray)) and len(shape) != 0
     ):
         condlist = [condlist]  # as NumPy does, which does not document it
-    masks = np.asarray(value_of(condlist), dtype=bool)
+    masks = np.asarray(plain(condlist), dtype=bool)
     if not shape:
         masks = masks.reshape(len(masks), 1)
     if len(masks) == len(funclist) - 1:
@@ -404,7 +409,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
         source[mask] = count + np.arange(math.prod(place)).reshape(place)
         count += math.prod(place)
     gathered = np.reshape(np.concatenate(values)[source], shape)
-    dtype = np.asarray(_plain(x)).dtype
+    dtype = np.asarray(plain(x)).dtype
     return gathered if gathered.dtype == dtype else gathered.astype(dtype)
 
 
@@ -423,33 +428,29 @@ def _bounds(a_min: Any, a_max: Any, low: Any, high: Any) -> tuple[Any, Any]:
     return None if lower is np._NoValue else lower, None if upper is np._NoValue else upper
 
 
-def _clip_grads(dzdy: Any, a: Any, lower: Any, upper: Any, result: Any) -> tuple[Any, Any, Any]:
-    """Cotangents of `a` and the bounds, for ``minimum(upper, maximum(lower, a))``."""
-    raised = a if lower is None else np.maximum(a, lower)
-    dzdraised = dzdy if upper is None else _to_chosen(dzdy, raised, upper, result)
-    return (
-        dzdraised if lower is None else _to_chosen(dzdraised, a, lower, raised),
-        ZERO if lower is None else _to_chosen(dzdraised, lower, a, raised),
-        ZERO if upper is None else _to_chosen(dzdy, upper, raised, result),
-    )
+def _clip_grad(argument: str) -> Any:
+    """The rule of one argument of ``minimum(upper, maximum(lower, a))``."""
 
-
-def _clip_grad(which: int) -> Any:
-    def grad(
-        dzdy: Any, a: Any, a_min: Any, a_max: Any, min: Any, max: Any, result: Any
-    ) -> Any:
-        return _clip_grads(dzdy, a, *_bounds(a_min, a_max, min, max), result)[which]
+    def grad(dzdy: Any, a: Any, a_min: Any, a_max: Any, min: Any, max: Any, result: Any) -> Any:
+        lower, upper = _bounds(plain(a_min), plain(a_max), plain(min), plain(max))
+        raised = plain(a) if lower is None else np.maximum(plain(a), lower)
+        if argument == "upper":
+            return _to_chosen(dzdy, upper, raised, result)
+        dzdraised = dzdy if upper is None else _to_chosen(dzdy, raised, upper, result)
+        if argument == "lower":
+            return _to_chosen(dzdraised, lower, a, raised)
+        return dzdraised if lower is None else _to_chosen(dzdraised, a, lower, raised)
 
     return grad
 
 
 lifted(
     grad={
-        "a": _clip_grad(0),
-        "a_min": _clip_grad(1),
-        "a_max": _clip_grad(2),
-        "min": _clip_grad(1),
-        "max": _clip_grad(2),
+        "a": _clip_grad("a"),
+        "a_min": _clip_grad("lower"),
+        "a_max": _clip_grad("upper"),
+        "min": _clip_grad("lower"),
+        "max": _clip_grad("upper"),
     },
     complex=True,
     # min and max are keywords since NumPy 2.1 only
@@ -457,6 +458,7 @@ lifted(
     "min=np._NoValue, max=np._NoValue, **kwargs",
     samples=lambda rng: [
         (rng.normal(size=(2, 3)), -0.5, 0.5),
+        (rng.normal(size=(2, 3)), 0.5, -0.5),
         (rng.normal(size=(2, 3)), None, rng.normal(size=3)),
         (rng.normal(size=(2, 3)), rng.normal(size=3) - 1, rng.normal(size=(2, 1)) + 1),
         (1.5, -0.5, 0.5),
@@ -465,7 +467,7 @@ lifted(
 
 
 def _nan_to_num_grad(dzdy: Any, x: Any) -> Any:
-    x = value_of(x)
+    x = plain(x)
     if not is_complex(x):
         return np.where(np.isfinite(x), dzdy, 0.0)
     return np.where(np.isfinite(np.real(x)), np.real(dzdy), 0.0) + 1j * np.where(
@@ -499,20 +501,20 @@ lifted(
 def _interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
-    """Twin of `numpy.interp`, differentiable in all but `period`; at a knot, by the right slope."""
-    x, xp, fp = (collect_array(each) if has_bvar(each) else np.asarray(each) for each in (x, xp, fp))
+    """Twin of `numpy.interp`, differentiable in all but `period`; at a knot by the right slope."""
+    x, xp, fp = array_of(x), array_of(xp), array_of(fp)
     if period is not None:
         if period == 0:
             raise ValueError("period must be a non-zero value")
         period, left, right = abs(period), None, None
         x, xp = np.remainder(x, period), np.remainder(xp, period)
-        order = np.argsort(_plain(xp))
+        order = np.argsort(plain(xp))
         xp, fp = xp[order], fp[order]
         xp = np.concatenate((xp[-1:] - period, xp, xp[:1] + period))
         fp = np.concatenate((fp[-1:], fp, fp[:1]))
-    at, knots = _plain(x), _plain(xp)
+    at, knots = plain(x), plain(xp)
     if np.shape(knots) != np.shape(fp) or knots.ndim != 1 or len(knots) == 0:
-        np.interp(at, knots, _plain(fp))  # raises
+        np.interp(at, knots, plain(fp))  # raises
     below, above = at < knots[0], at > knots[-1]
     start = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, None)
     first = np.minimum(start, max(len(knots) - 2, 0))
@@ -521,7 +523,7 @@ def _interp(
     slope = (fp[second] - fp[first]) / width
     inside = ~(below | above)
     y = fp[start] + slope * np.where(inside, x - xp[start], 0.0)
-    exact = (~inside | np.equal(at, knots[start])) & ~np.isfinite(_plain(slope))
+    exact = (~inside | np.equal(at, knots[start])) & ~np.isfinite(plain(slope))
     if np.any(exact):  # where infinity times zero would be nan
         y = np.where(exact, fp[start], y)
     if left is not None:
@@ -562,8 +564,7 @@ def _outside_one(x: Any) -> Any:
 
 
 def _widened(x: Any, needs_complex: Any) -> Any:
-    plain = _plain(x)
-    return x + 0j if not is_complex(plain) and np.any(needs_complex(plain)) else x
+    return x + 0j if not is_complex(x) and np.any(needs_complex(plain(x))) else x
 
 
 def _emath_twin(original: Any, ufunc: Any, needs_complex: Any) -> Any:
@@ -592,18 +593,20 @@ def _power(x: Any, p: Any) -> Any:
     """Twin of `numpy.emath.power`."""
     if not has_bvar((x, p)):
         return np.emath.power(x, p)
-    p = p * 1.0 if np.any(np.less(_plain(p), 0)) else p  # integers have no negative powers
+    p = p * 1.0 if np.any(np.less(plain(p), 0)) else p  # integers have no negative powers
     return np.power(_widened(x, _negative), p)
 
 
 def _logn(n: Any, x: Any) -> Any:
     """Twin of `numpy.emath.logn`."""
+    if not has_bvar((n, x)):
+        return np.emath.logn(n, x)
     return np.log(_widened(x, _negative)) / np.log(_widened(n, _negative))
 
 
-lifted(twin=_power, samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=3))])(
-    np.emath.power
-)
+lifted(
+    twin=_power, samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=3))]
+)(np.emath.power)
 lifted(twin=_logn, samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (1.5, 0.5)])(np.emath.logn)
 
 

@@ -173,9 +173,9 @@ def _gaps(w: Any) -> Any:
 
 
 def _over_gaps(x: Any, gaps: Any) -> Any:
-    """Divide by the gaps, off the diagonal; infinite or nan where two values coincide."""
-    same = np.eye(x.shape[-1], dtype=bool)
-    return np.where(same, 0.0, x) / np.where(same, 1.0, gaps)
+    """Divide by the gaps, off the diagonal; infinite where two values coincide and both matter."""
+    none = np.eye(x.shape[-1], dtype=bool) | np.equal(x, 0)
+    return np.where(none, 0.0, x) / np.where(none, 1.0, gaps)
 
 
 def _turn(dzdv: Any, vectors: Any) -> Any:
@@ -369,7 +369,8 @@ def _singular_vectors_grad(dzdy: tuple[Any, Any, Any], result: tuple[Any, Any, A
     if dzds is not ZERO:
         inner = inner + diagonal_matrix(dzds)
     if np.iscomplexobj(u):
-        inner = inner + 1j * diagonal_matrix(_turn(dzdu, u) / s)
+        turn = _turn(dzdu, u)
+        inner = inner + 1j * diagonal_matrix(turn / np.where(turn == 0, 1.0, s))
     dzda = u @ inner @ adjoint(v)
     if u.shape[-2] > k:
         dzda = dzda + ((dzdu - u @ by_u) / row(s)) @ adjoint(v)
@@ -436,8 +437,8 @@ def _pinv_grad(
     """
     a = array_like(a)
     if hermitian:
-        strict = np.tril(np.ones(a.shape[-2:]), -1)
-        a = a * (strict + np.eye(a.shape[-1])) + adjoint(a * strict)
+        below = a * np.tril(np.ones(a.shape[-2:]), -1)
+        a = below + adjoint(below) + np.real(a) * np.eye(a.shape[-1])
     cutoff = next((x for x in (rcond, rtol) if isinstance(x, (float, int, np.ndarray))), None)
     if cutoff is not None and _cuts_off(a, cutoff):
         dzda = _truncated_pinv_grad(dzdy, a, cutoff)
@@ -495,7 +496,9 @@ def _pinv_samples(rng: np.random.Generator) -> Samples:
         (rng.normal(size=(2, 3, 4)),),
         (np.diag([3.0, 2.0, 0.5, 0.2]) + 0.1 * rng.normal(size=(4, 4)), 0.3),
         (a[:3] + 3 * np.eye(3), None, True),
+        (np.diag([3.0, 2.0, 0.5]) + 0.1 * rng.normal(size=(3, 3)), {"rtol": 0.3}),
         (_turned(rng, 4, 3),),
+        (_turned(rng, 3, 3) + np.diag([3.0, 2.0, 0.1]), {"rtol": 0.5, "hermitian": True}),
     ]
 
 
@@ -510,7 +513,7 @@ def _lstsq_grad(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> tuple[Any
         rcond = np.finfo(a.dtype).eps * max(a.shape) if a.dtype.kind in "fc" else None
     elif rcond == -1:
         rcond = None
-    dzdx, dzdsquares, dzds = dzdy[0], dzdy[1], dzdy[3]
+    dzdx, dzdsquares, dzds = (ZERO if part is None else part for part in (dzdy[0], dzdy[1], dzdy[3]))
     dzda, dzdb = ZERO, ZERO
     flat = b.ndim == 1
     b2, x2 = (column(b), column(x)) if flat else (b, x)
@@ -520,7 +523,7 @@ def _lstsq_grad(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> tuple[Any
         dzda = dzda + _pinv_grad(dzdx @ adjoint(b2), p, a, rcond, hermitian=False)
         dzdb = dzdb + adjoint(p) @ dzdx
     if dzdsquares is not ZERO and np.size(result[1]):
-        off = 2 * (b2 - a @ x2) * row(dzdsquares)
+        off = 2 * (b2 - a @ x2) * np.reshape(dzdsquares, (1, -1))
         dzda = dzda - off @ adjoint(x2)
         dzdb = dzdb + off
     if dzds is not ZERO:
@@ -573,6 +576,8 @@ def _positive_definite(rng: np.random.Generator) -> Samples:
         (product(rng.normal(size=(3, 3))),),
         (product(rng.normal(size=(2, 3, 3))),),
         (product(_turned(rng, 3, 3)),),
+        (product(rng.normal(size=(3, 3))), {"upper": True}),
+        (product(_turned(rng, 3, 3)), {"upper": True}),
     ]
 
 
@@ -765,8 +770,22 @@ def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 
-lifted(twin=_vector_norm, samples=_matrices)(np.linalg.vector_norm)
-lifted(twin=_matrix_norm, samples=_matrices)(np.linalg.matrix_norm)
+lifted(
+    twin=_vector_norm,
+    samples=lambda rng: [
+        *_matrices(rng),
+        (rng.normal(size=(2, 3, 4)), {"axis": (0, -1), "ord": 3}),
+        (rng.normal(size=(2, 3, 4)), {"axis": -2, "keepdims": True}),
+        (rng.normal(size=(2, 3)), {"keepdims": True, "ord": 1}),
+    ],
+)(np.linalg.vector_norm)
+lifted(
+    twin=_matrix_norm,
+    samples=lambda rng: [
+        *_matrices(rng),
+        (rng.normal(size=(2, 3, 4)), {"ord": "nuc", "keepdims": True}),
+    ],
+)(np.linalg.matrix_norm)
 
 
 def _cond(x: Any, p: Any = None) -> Any:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .._registry import Entry, dotted_name, registry, twin_of
+from .._registry import Entry, Kind, dotted_name, registry, twin_of
 from ..errors import ConversionError
 from .numpy_shapes import astype, numbered, plain
 
 __all__: list[str] = []
 
 
-def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+def _reshape(self: Any, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
     return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
 
 
@@ -131,7 +131,7 @@ def _register(
     owner: Any, name: str, twin: Callable[[], Any], samples: Any = None, constant: bool = False
 ) -> None:
     descriptor = owner.__dict__[name]
-    kind = "locally constant" if constant else "twin"
+    kind: Kind = "locally constant" if constant else "twin"
     entry = Entry(descriptor, kind, dotted_name(descriptor), __file__, samples=samples)
     entry.make_twin = twin
     registry.add(entry)

@@ -576,6 +576,14 @@ lifted(grad={"a": _trace_grad}, complex=True, samples=_trace_samples)(np.trace)
 # The array API's names for some of these
 
 
+def _with_settings(*settings: dict[str, Any]) -> Callable[..., Samples]:
+    """Samples once as they are and once with each of some keyword arguments."""
+    return lambda samples: lambda rng: [
+        *samples(rng),
+        *((*samples(rng)[0], given) for given in settings),
+    ]
+
+
 def _matrices(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [(rng.normal(size=(2, 3)),), (rng.normal(size=(5, 2, 3)) * (1 + 1j),)]
 
@@ -584,29 +592,29 @@ for _original, _twin, _samples in (
     (
         np.linalg.diagonal,
         lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1),
-        _matrices,
+        _with_settings({"offset": 1}, {"offset": -1})(_matrices),
     ),
     (
         np.linalg.trace,
         lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype),
-        _matrices,
+        _with_settings({"offset": 1}, {"offset": -1})(_matrices),
     ),
     (np.linalg.matrix_transpose, lambda x, /: np.swapaxes(x, -1, -2), _matrices),
     (np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), _pairs(((2,), (3,)))),
     (
         np.linalg.tensordot,
         lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
-        _pairs(((2, 3, 4), (3, 4, 5))),
+        _with_settings({"axes": ([1], [0])})(_pairs(((2, 3, 4), (3, 4, 5)))),
     ),
     (
         np.linalg.cross,
         lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis),
-        _pairs(((4, 3), (4, 3))),
+        _with_settings({"axis": 0})(_pairs(((3, 3), (3, 3)), ((4, 3), (4, 3)))),
     ),
     (
         np.linalg.vecdot,
         lambda x1, x2, /, *, axis=-1: np.vecdot(x1, x2, axis=axis),
-        _pairs(((4, 3), (4, 3)), ((3,), (4, 3))),
+        _with_settings({"axis": 0}, {"axis": -2})(_pairs(((4, 3), (4, 3)), ((3,), (4, 3)))),
     ),
 ):
     lifted(twin=_twin, samples=_samples)(_original)

@@ -26,11 +26,14 @@ from .numpy_shapes import (
     plain,
     rows_of,
     scattered,
+    shape_of,
 )
 
 __all__: list[str] = []
 
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
+
+_original: Any  # of the families below, each registered in a loop
 
 _LEFT_AWAY = np._NoValue  # the default of settings such as keepdims and where
 
@@ -61,14 +64,14 @@ def _kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
 
 def _kept(dzdy: Any, a: Any, axis: Any) -> Any:
     """Return `dzdy`, or the result, so that it broadcasts against `a`."""
-    if axis is None or np.ndim(dzdy) in (0, np.ndim(a)):
+    if axis is None or np.ndim(dzdy) == 0:
         return dzdy
-    return np.reshape(dzdy, _kept_shape(np.shape(a), axis))
+    return np.reshape(dzdy, _kept_shape(shape_of(a), axis))
 
 
 def _spread(dzdy: Any, a: Any, axis: Any) -> Any:
     """Return `dzdy` repeated along the reduced axes, in the shape of `a`: a read-only view."""
-    shape = np.shape(a)
+    shape = shape_of(a)
     if dzdy.__class__ is float:
         dzdy = np.float64(dzdy)
     if isinstance(dzdy, np.generic):  # an array of strides 0 costs a fifth of np.broadcast_to
@@ -87,7 +90,7 @@ def _only(where: Any, x: Any) -> Any:
 
 def _count(a: Any, axis: Any, where: Any) -> Any:
     """Return how many elements each result is made of, at least 1, broadcasting against `a`."""
-    shape = np.shape(a)
+    shape = shape_of(a)
     if _given(where):
         count = np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=True)
         return np.maximum(count, 1)
@@ -296,12 +299,13 @@ def _varied(*, nans: bool) -> Samples:
     ]
 
 
-for _original, _by_element in {
+_variances: dict[Any, Any] = {
     np.var: _var_grad,
     np.std: _std_grad,
     np.nanvar: _var_grad,
     np.nanstd: _std_grad,
-}.items():
+}
+for _original, _by_element in _variances.items():
     _skip_nan = _original in (np.nanvar, np.nanstd)
     lifted(
         grad=_variance_grads(_by_element, skip_nan=_skip_nan),
@@ -385,7 +389,7 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 
 def _extreme_grad(dzdy: Any, a: Any, result: Any, axis: Any, initial: Any, where: Any) -> Any:
     """An equal share for each of the tied, of which `initial` may be one."""
-    result = _kept(result, a, axis)
+    a, result = array_of(a), _kept(result, a, axis)
     tied = np.equal(a, result)
     if _given(where):
         tied = tied & where
@@ -396,6 +400,7 @@ def _extreme_grad(dzdy: Any, a: Any, result: Any, axis: Any, initial: Any, where
 
 
 def _ptp_grad(dzdy: Any, a: Any, axis: Any) -> Any:
+    a = array_of(a)
     high = _extreme_grad(dzdy, a, np.max(a, axis=axis, keepdims=True), axis, _LEFT_AWAY, True)
     low = _extreme_grad(dzdy, a, np.min(a, axis=axis, keepdims=True), axis, _LEFT_AWAY, True)
     return high - low
@@ -409,7 +414,7 @@ _EXTREMES = (
     (1, {"initial": 0.1}),
     (1, {"where": _MASK, "initial": 0.1, "keepdims": True}),
 )
-for _original in {np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin}:
+for _original in (np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin):
     lifted(
         grad=_extreme_grad,
         ignores=("keepdims",),
@@ -436,6 +441,7 @@ def _product_of_others(rows: Any) -> Any:
 
 
 def _prod_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, initial: Any, where: Any) -> Any:
+    a = array_of(a)
     if is_discrete(dtype) or not np.size(a):
         return ZERO
     factors = np.where(where, a, 1.0) if _given(where) else a
@@ -464,7 +470,7 @@ def _cumsum_grad(dzdy: Any, a: Any, axis: Any, dtype: Any) -> Any:
     if is_discrete(dtype):
         return ZERO
     along = axis or 0
-    return np.reshape(np.flip(np.cumsum(np.flip(dzdy, along), along), along), np.shape(a))
+    return np.reshape(np.flip(np.cumsum(np.flip(dzdy, along), along), along), shape_of(a))
 
 
 def _suffix_sums(slope: Any, term: Any) -> Any:
@@ -491,14 +497,11 @@ def _suffix_sums(slope: Any, term: Any) -> Any:
 
 
 def _cumprod_grad(dzdy: Any, a: Any, result: Any, axis: Any, dtype: Any) -> Any:
+    a = array_of(a)
     if is_discrete(dtype) or not np.size(a):
         return ZERO
     along = axis or 0
-    if axis is None:
-        factors = np.reshape(a, -1)
-    else:
-        factors = a
-    factors = conj(factors)
+    factors = conj(np.reshape(a, -1) if axis is None else a)
     if np.all(plain(factors) != 0):
         terms = np.flip(dzdy * conj(result), along)
         dzda = np.flip(np.cumsum(terms, along), along) / factors
@@ -532,15 +535,20 @@ lifted(
 )(np.nancumsum)
 lifted(
     grad=lambda dzdy, a, result, axis, dtype: _skipping_nan(
-        _cumprod_grad(dzdy, np.where(np.isnan(plain(a)), 1.0, a), result, axis, dtype), a
+        _cumprod_grad(dzdy, _one_for_nan(a), result, axis, dtype), a
     ),
     complex=True,
     samples=_calls(*_RUNNING, nans=True),
 )(np.nancumprod)
 
 
+def _one_for_nan(a: Any) -> Any:
+    a = array_of(a)
+    return np.where(np.isnan(plain(a)), 1.0, a)
+
+
 def _skipping_nan(dzda: Any, a: Any) -> Any:
-    return ZERO if dzda is ZERO else np.where(np.isnan(plain(a)), 0.0, dzda)
+    return ZERO if dzda is ZERO else np.where(np.isnan(plain(array_of(a))), 0.0, dzda)
 
 
 def _from_second(y: Any, axis: Any) -> Any:
@@ -745,7 +753,7 @@ _SPEEDS = {
 }
 
 
-def _neighbours(a: Any, q: Any, axis: Any, method: str, *, skip_nan: bool) -> Any:
+def _neighbours(a: Any, q: Any, axis: Any, method: Any, *, skip_nan: bool) -> Any:
     """Return between which elements the quantiles of `a` lie, and how far from the lower one.
 
     The original itself tells the position, as the quantile of 0, 1, 2, ..., for any method.

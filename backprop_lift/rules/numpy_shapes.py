@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -33,8 +33,12 @@ __all__ = [
     "refuse_out",
     "rows_of",
     "scattered",
+    "shape_of",
 ]
 
+_original: Any  # of the families below, each registered in a loop
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
 
 
@@ -55,6 +59,11 @@ def array_of(x: Any) -> Any:
     return np.asanyarray(x)
 
 
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Return the shape of a number or array, or of the one that nested sequences make."""
+    return np.shape(array_of(x) if isinstance(x, (list, tuple)) else x)
+
+
 def is_discrete(dtype: Any) -> bool:
     """Is a result of this dtype locally constant? None stands for a dtype that is kept."""
     return dtype is not None and np.dtype(dtype).kind not in "fc"
@@ -62,7 +71,8 @@ def is_discrete(dtype: Any) -> bool:
 
 def numbered(a: Any) -> Any:
     """Return the flat index of each element, in the shape of `a`."""
-    return np.arange(np.size(a)).reshape(np.shape(a))
+    shape = shape_of(a)
+    return np.arange(math.prod(shape)).reshape(shape)
 
 
 def scattered(dzdy: Any, index: Any, a: Any) -> Any:
@@ -72,15 +82,16 @@ def scattered(dzdy: Any, index: Any, a: Any) -> Any:
         total = _counted(dzdy.real, index, a) + 1j * _counted(dzdy.imag, index, a)
     else:
         total = _counted(dzdy, index, a)
-    return np.reshape(total, np.shape(a))
+    return np.reshape(total, shape_of(a))
 
 
 def _counted(weights: Any, index: Any, a: Any) -> Any:
-    return np.bincount(index, weights, minlength=np.size(a))
+    return np.bincount(index, weights, minlength=math.prod(shape_of(a)))
 
 
 def rows_of(a: Any, axis: Any) -> Any:
     """Return `a` as a matrix: the axes named become its columns, all others its rows."""
+    a = array_of(a)
     if axis is None:
         return np.reshape(a, (1, -1))
     shape = np.shape(a)
@@ -90,13 +101,13 @@ def rows_of(a: Any, axis: Any) -> Any:
     return np.reshape(np.moveaxis(a, axes, range(-len(axes), 0)), (rows, columns))
 
 
-def by_hand(original: Any, samples: Any = None) -> Any:
+def by_hand(original: Any, samples: Any = None) -> Callable[[Function], Function]:
     """Register the decorated function as the twin of `original`, for calls with a BVar.
 
     A call without one goes to the original, so that its values are exactly the original's.
     """
 
-    def register(function: Any) -> Any:
+    def register(function: Function) -> Function:
         @functools.wraps(original)
         def twin(*args: Any, **kwargs: Any) -> Any:
             if has_bvar(args) or has_bvar(kwargs):
@@ -128,7 +139,7 @@ def _named(original: Any, *names: str) -> tuple[str, ...]:
 
 
 def _reshaped(dzdy: Any, a: Any) -> Any:
-    return np.reshape(dzdy, np.shape(a))
+    return np.reshape(dzdy, shape_of(a))
 
 
 def _order(order: str, a: Any) -> Any:
@@ -139,12 +150,12 @@ def _order(order: str, a: Any) -> Any:
 
 
 def _reshape_grad(dzdy: Any, a: Any, order: str) -> Any:
-    return np.reshape(dzdy, np.shape(a), _order(order, a))
+    return np.reshape(dzdy, shape_of(a), _order(order, a))
 
 
 def _ravel_grad(dzdy: Any, a: Any, order: str) -> Any:
     if order not in ("K", "k"):
-        return np.reshape(dzdy, np.shape(a), _order(order, a))
+        return np.reshape(dzdy, shape_of(a), _order(order, a))
     numbers = np.empty_like(plain(a), int)  # laid out in memory as `a` is
     numbers[...] = numbered(a)
     return scattered(dzdy, np.ravel(numbers, "K"), a)
@@ -158,16 +169,18 @@ lifted(
 )(np.reshape)
 lifted(grad=_ravel_grad, complex=True, samples=_calls((), ("F",), ("A",), ("K",)))(np.ravel)
 
-for _original, _settings in {
-    np.squeeze: [(), (0,), ((0, -2),)],
-    np.expand_dims: [(0,), (-1,), ((1, -1),)],
-}.items():
-    lifted(
-        grad={"a": _reshaped},
-        ignores=("axis",),
-        complex=True,
-        samples=_calls(*_settings, shape=(1, 3, 1, 4) if _original is np.squeeze else (3, 4)),
-    )(_original)
+lifted(
+    grad={"a": _reshaped},
+    ignores=("axis",),
+    complex=True,
+    samples=_calls((), (0,), ((0, -2),), shape=(1, 3, 1, 4)),
+)(np.squeeze)
+lifted(
+    grad={"a": _reshaped},
+    ignores=("axis",),
+    complex=True,
+    samples=_calls((0,), (-1,), ((1, -1),)),
+)(np.expand_dims)
 
 
 def _rollaxis_grad(dzdy: Any, axis: int, start: int) -> Any:
@@ -274,11 +287,11 @@ def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     return tuple(np.broadcast_to(x, shape) for x in args)
 
 
-def _at_least(shape_of: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Callable[..., Any]:
+def _at_least(promoted: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Callable[..., Any]:
     """Return a twin of `numpy.atleast_1d` or its kin, by what it does to a shape."""
 
     def at_least(*arys: Any) -> Any:
-        arrays = tuple(np.reshape(x, shape_of(np.shape(x))) for x in map(array_of, arys))
+        arrays = tuple(np.reshape(x, promoted(np.shape(x))) for x in map(array_of, arys))
         return arrays[0] if len(arrays) == 1 else arrays
 
     return at_least
@@ -288,7 +301,7 @@ def _as_3d(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (1, *shape, 1) if len(shape) == 1 else (*shape, *(1,) * (3 - len(shape)))
 
 
-for _original, _shape_of in {
+for _original, _promoted in {
     np.atleast_1d: lambda shape: shape or (1,),
     np.atleast_2d: lambda shape: (*(1,) * (2 - len(shape)), *shape),
     np.atleast_3d: _as_3d,
@@ -296,7 +309,7 @@ for _original, _shape_of in {
     by_hand(
         _original,
         samples=lambda rng: [(1.5,), (rng.normal(size=3), rng.normal(size=(2, 3)))],
-    )(_at_least(_shape_of))
+    )(_at_least(_promoted))
 
 
 @by_hand(
@@ -346,7 +359,7 @@ def _parts_along(
     parts, start = [], 0
     before = (slice(None),) * (axis % dzdy.ndim)
     for array in arrays:
-        shape = np.shape(array)
+        shape = shape_of(array)
         stop = start + length(shape)
         part = dzdy[(*before, slice(start, stop))]
         parts.append(part if part.shape == shape else np.reshape(part, shape))
@@ -378,7 +391,7 @@ def _vstack_grad(dzdy: Any, tup: Any, dtype: Any) -> Any:
 def _hstack_grad(dzdy: Any, tup: Any, dtype: Any) -> Any:
     if is_discrete(dtype):
         return ZERO
-    axis = 0 if np.ndim(tup[0]) < 2 else 1
+    axis = 0 if len(shape_of(tup[0])) < 2 else 1
     return _parts_along(dzdy, tup, axis, lambda shape: shape[axis] if shape else 1)
 
 
@@ -420,7 +433,7 @@ lifted(
         ([rng.normal(size=(2, 3)), rng.normal(size=(2, 3)) * 1j], axis) for axis in (0, 1, -1)
     ],
 )(np.stack)
-for _original in {np.vstack, getattr(np, "row_stack", np.vstack)}:
+for _original in dict.fromkeys((np.vstack, getattr(np, "row_stack", np.vstack))):
     lifted(grad=_vstack_grad, ignores=("casting",), complex=True, samples=_pairs((3,), (2, 3)))(
         _original
     )
@@ -490,6 +503,7 @@ def _slices(ary: Any, stops: Any, axis: int) -> list[Any]:
 
 
 def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    ary = array_of(ary)
     if np.ndim(indices_or_sections):
         return _slices(ary, [int(i) for i in indices_or_sections], axis)
     count = int(indices_or_sections)
@@ -500,7 +514,7 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 
 def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    if not np.ndim(indices_or_sections) and np.shape(ary)[axis] % indices_or_sections:
+    if not np.ndim(indices_or_sections) and shape_of(ary)[axis] % indices_or_sections:
         raise ValueError("array split does not result in an equal division")
     return _array_split(ary, indices_or_sections, axis)
 
@@ -510,21 +524,23 @@ for _original, _twin in {
     np.split: _split,
     np.vsplit: lambda ary, indices_or_sections: _split(ary, indices_or_sections, 0),
     np.hsplit: lambda ary, indices_or_sections: _split(
-        ary, indices_or_sections, 0 if np.ndim(ary) == 1 else 1
+        ary, indices_or_sections, 0 if len(shape_of(ary)) == 1 else 1
     ),
     np.dsplit: lambda ary, indices_or_sections: _split(ary, indices_or_sections, 2),
 }.items():
     by_hand(_original, samples=_calls((2,), ((1, 3),), shape=(4, 2, 6)))(_twin)
 
 if hasattr(np, "unstack"):  # numpy 2.1
-    by_hand(np.unstack, samples=_calls(()))(lambda x, /, *, axis=0: tuple(np.moveaxis(x, axis, 0)))
+    by_hand(np.unstack, samples=_calls(()))(
+        lambda x, /, *, axis=0: tuple(np.moveaxis(array_of(x), axis, 0))
+    )
 
 
 # Repeating
 
 
 def _tile_grad(dzdy: Any, A: Any, reps: Any) -> Any:
-    shape = np.shape(A)
+    shape = shape_of(A)
     reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
     shape = (*(1,) * (len(reps) - len(shape)), *shape)
     reps = (*(1,) * (len(shape) - len(reps)), *reps)
@@ -540,7 +556,8 @@ lifted(grad={"A": _tile_grad}, complex=True, samples=_calls((2,), ((3, 1, 2),), 
 def _repeat_grad(dzdy: Any, a: Any, repeats: Any, axis: Any) -> Any:
     if np.size(repeats) == 1:
         count = int(np.ravel(repeats)[0])
-        shape = np.shape(a) if axis is not None else (np.size(a),)
+        shape = shape_of(a)
+        shape = shape if axis is not None else (math.prod(shape),)
         axis = (axis or 0) % len(shape)
         pairs = (*shape[: axis + 1], count, *shape[axis + 1 :])
         return _reshaped(np.sum(np.reshape(dzdy, pairs), axis=axis + 1), a)
@@ -566,7 +583,7 @@ lifted(
     np.take,
     samples=_calls(([3, 1, 3],), ([[0, 2], [2, 2]], 1), (-1, -1), ([5, -7], 1, None, "wrap")),
 )
-def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
     refuse_out(np.take, out)
     a, indices = array_of(a), np.asarray(plain(indices))
     if axis is None:
@@ -640,7 +657,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         (np.array([3, 0, -2]), rng.normal(size=(2, 3)), None, "wrap"),
     ],
 )
-def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+def _choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     refuse_out(np.choose, out)
     count = len(choices)
     place = np.choose(plain(a), range(count), mode=mode)
@@ -670,6 +687,7 @@ def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 
 
 def _sort_grad(dzdy: Any, a: Any, axis: Any) -> Any:
+    a = array_of(a)
     if axis is None:
         return _reshaped(_sort_grad(dzdy, np.reshape(a, -1), 0), a)
     rank = np.argsort(np.argsort(a, axis=axis), axis=axis)
@@ -741,7 +759,7 @@ def _diagonal_grad(dzdy: Any, a: Any, offset: int, axis1: int, axis2: int) -> An
 
 
 def _diag_grad(dzdy: Any, v: Any, k: int) -> Any:
-    if np.ndim(v) == 1:
+    if len(shape_of(v)) == 1:
         return np.diagonal(dzdy, k)
     return scattered(dzdy, np.diagonal(numbered(v), k), v)
 
@@ -763,15 +781,16 @@ lifted(
     complex=True,
     samples=_calls((), (-2,), shape=(2, 3)),
 )(np.diagflat)
-lifted(grad=lambda dzdy, k: np.tril(dzdy, k), complex=True, samples=_calls((), (1,), (-1,)))(
+lifted(grad=lambda dzdy, m, k: _summed_rows(np.tril(dzdy, k), m), complex=True, samples=_calls((), (1,), (-1,)))(
     np.tril
 )
-lifted(grad=lambda dzdy, k: np.triu(dzdy, k), complex=True, samples=_calls((), (1,), (-1,)))(
+lifted(grad=lambda dzdy, m, k: _summed_rows(np.triu(dzdy, k), m), complex=True, samples=_calls((), (1,), (-1,)))(
     np.triu
 )
 
 
 def _vander_grad(dzdy: Any, x: Any, N: Any, increasing: bool) -> Any:
+    x = array_of(x)
     count = np.size(x) if N is None else N
     if count < 2:
         return ZERO
@@ -922,7 +941,7 @@ def _full_like(
     shape: Any = None,
     **device: Any,
 ) -> Any:
-    settings = (dtype, order, subok, shape)
+    settings: Any = (dtype, order, subok, shape)
     if not has_bvar(fill_value):
         return np.full_like(plain(a), fill_value, *settings, **device)
     like = np.empty_like(plain(a), *settings, **device)
@@ -1083,7 +1102,7 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
 
 
 @by_hand(np.put)
-def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+def _put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     _refuse_plain(np.put, a, "np.where with a mask, or np.concatenate of the parts")
     writer = np.full(np.shape(a), -1)  # of each element: which of the values is written last
     np.put(writer, plain(ind), np.arange(np.size(ind)), mode)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import cmath
 import functools
 import importlib.util
+import inspect
 import math
 import operator
 import statistics
@@ -18,15 +19,20 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar import is_complex, value_of
+from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant, no_grad
-from .._registry import twin_of
+from .._registry import Entry, dotted_name, registry, twin_of
 from .._space import ZERO
-from .numpy_elementwise import ELEMENTARY, over, unbounded
+from ..errors import UnhandledParameterError
+from .numpy_elementwise import ELEMENTARY, over, times, unbounded
+from .numpy_shapes import plain
 
 __all__: list[str] = []
 
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
+
+_original: Any  # of each rule in a table
+_derivative: Any
 
 
 def _numbers(low: float, high: float, count: int = 1) -> Samples:
@@ -63,6 +69,17 @@ locally_constant(int)
 
 lifted(twin=lambda self: self, samples=[(1.5,)])(float.conjugate)
 lifted(twin=lambda self: np.conjugate(self), samples=[(1.5 - 2j,)])(complex.conjugate)
+
+
+def _register_attribute(descriptor: Any, twin: Any) -> None:
+    name, samples = dotted_name(descriptor), [(descriptor.__objclass__(1.5),)]
+    registry.add(Entry(descriptor, "twin", name, __file__, samples=samples, make_twin=lambda: twin))
+
+
+_register_attribute(float.real, lambda self: self)
+_register_attribute(float.imag, lambda self: 0.0)
+_register_attribute(complex.real, np.real)
+_register_attribute(complex.imag, np.imag)
 locally_constant(float.is_integer)
 locally_constant(float.as_integer_ratio)
 
@@ -141,14 +158,13 @@ lifted(
 
 
 def _pow_by_base(x: Any, y: Any) -> Any:
-    exponent = y - 1.0
-    if value_of(x) == 0 and value_of(y) == 0:
-        exponent = 1.0  # x ** 0 is flat in x
+    flat = plain(x) == plain(y) == 0  # as x ** 0 is
+    exponent = 1.0 if flat else y - 1.0
     return unbounded(y * np.float_power(x, exponent))
 
 
 def _pow_by_exponent(x: Any, result: Any) -> Any:
-    return result * np.log(x) if value_of(x) != 0 else 0.0  # 0 ** y is flat in y
+    return result * np.log(x) if plain(x) != 0 else 0.0  # 0 ** y is flat in y
 
 
 lifted(
@@ -166,7 +182,7 @@ for _original in (math.fmod, math.remainder):
     lifted(
         grad={
             "x": lambda dzdy: dzdy,
-            "y": lambda dzdy, x, y, result: -dzdy * np.rint((x - result) / y),
+            "y": lambda dzdy, x, y, result: -dzdy * times(x, y, result),
         },
         samples=lambda rng: [(-7.4, 1.7), (5.0, 1.3)],
     )(_original)
@@ -180,15 +196,15 @@ lifted(
 lifted(
     grad={"x": lambda dzdy: dzdy, "y": lambda dzdy: ZERO},
     # steps= is new in Python 3.12
-    ignores=("steps",) if "steps" in (math.nextafter.__text_signature__ or "") else (),
+    ignores=("steps",) if "steps" in inspect.signature(math.nextafter).parameters else (),
     samples=_numbers(0.5, 2, 2),
 )(math.nextafter)
-lifted(
-    grad={"x": lambda dzdy, i: np.ldexp(dzdy, i)}, samples=lambda rng: [(1.5, 3), (-0.7, -2)]
-)(math.ldexp)
-lifted(
-    grad=lambda dzdy, result: np.ldexp(dzdy[0], -value_of(result)[1]), samples=_numbers(1.1, 1.9)
-)(math.frexp)
+lifted(grad={"x": lambda dzdy, i: np.ldexp(dzdy, i)}, samples=lambda rng: [(1.5, 3), (-0.7, -2)])(
+    math.ldexp
+)
+lifted(grad=lambda dzdy, result: np.ldexp(dzdy[0], -plain(result)[1]), samples=_numbers(1.1, 1.9))(
+    math.frexp
+)
 lifted(grad=lambda dzdy: dzdy[0], samples=_numbers(1.1, 1.9))(math.modf)
 
 
@@ -213,7 +229,7 @@ lifted(
 
 
 def _hypot_grad(dzdy: Any, coordinates: Any, result: Any) -> Any:
-    size = result if value_of(result) != 0 else 1.0  # 0 at the origin, where it has a minimum
+    size = result if plain(result) != 0 else 1.0  # 0 at the origin, where it has a minimum
     return tuple(dzdy * x / size for x in coordinates)
 
 
@@ -226,8 +242,8 @@ lifted(
 
 def _dist(p: Any, q: Any) -> Any:
     """Twin of `math.dist`."""
-    if len(p) != len(q):
-        raise ValueError("both points must have the same number of dimensions")
+    if not has_bvar((p, q)) or len(p) != len(q):
+        return math.dist(value_of(p), value_of(q))
     return twin_of(math.hypot)(*(a - b for a, b in zip(p, q, strict=True)))
 
 
@@ -272,13 +288,20 @@ def _moment_grad(slope: Callable[[Any, int], Any]) -> Callable[[Any, Any, Any], 
 
 
 def _deviation_slope(result: Any, count: int) -> Any:
-    return 1 / (result * count) if value_of(result) != 0 else 0.0
+    return 1 / (result * count) if plain(result) != 0 else 0.0
 
 
-def _middle_grad(dzdy: Any, data: Any) -> Any:
-    order = sorted(range(len(data)), key=data.__getitem__)
-    low, high = order[(len(data) - 1) // 2], order[len(data) // 2]
-    return tuple(dzdy * (0.5 * (i == low) + 0.5 * (i == high)) for i in range(len(data)))
+def _median_grad(weight_of_low: float) -> Callable[[Any, Any], Any]:
+    """Of a weighted mean of the two numbers in the middle, which are one where they are odd."""
+
+    def grad(dzdy: Any, data: Any) -> Any:
+        order = sorted(range(len(data)), key=[plain(x) for x in data].__getitem__)
+        weights = [0.0] * len(data)
+        weights[order[(len(data) - 1) // 2]] += weight_of_low
+        weights[order[len(data) // 2]] += 1 - weight_of_low
+        return tuple(dzdy * weight for weight in weights)
+
+    return grad
 
 
 def _of_numbers(original: Any, grad: Any) -> Any:
@@ -287,7 +310,16 @@ def _of_numbers(original: Any, grad: Any) -> Any:
     def numbers(*data: Any) -> Any:
         return original(data)
 
-    def twin(data: Any) -> Any:
+    def twin(data: Any, *settings: Any, **named: Any) -> Any:
+        data = list(data)
+        if not has_bvar((data, settings, named)):
+            return original(data, *settings, **named)
+        if settings or named:
+            raise UnhandledParameterError(
+                f"statistics.{original.__name__} was given more than data, which its rule does "
+                "not handle.",
+                "Leave the other arguments away, or write the formula out.",
+            )
         return twin_of(numbers)(*data)
 
     numbers.__name__ = numbers.__qualname__ = original.__name__
@@ -309,7 +341,9 @@ for _original, _grad in {
     statistics.harmonic_mean: lambda dzdy, data, result: tuple(
         dzdy * (result / x) * (result / x) / len(data) for x in data
     ),
-    statistics.median: _middle_grad,
+    statistics.median: _median_grad(0.5),
+    statistics.median_low: _median_grad(1),
+    statistics.median_high: _median_grad(0),
 }.items():
     lifted(twin=_of_numbers(_original, _grad), samples=[([1.5, 0.5, 2.0, 0.75],)])(_original)
 
@@ -322,9 +356,9 @@ for _original in (operator.iadd, operator.isub, operator.imul, operator.itruediv
     lifted(twin=_original, samples=_numbers(0.5, 2, 2))(_original)
 for _original in (operator.mod, operator.imod):
     lifted(twin=_original, samples=[(7.4, 1.7)])(_original)
-lifted(
-    twin=operator.matmul, samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))]
-)(operator.matmul)
+lifted(twin=operator.matmul, samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))])(
+    operator.matmul
+)
 for _original in (operator.neg, operator.pos, operator.abs):
     lifted(twin=_original, samples=_numbers(0.5, 2))(_original)
 lifted(twin=operator.getitem, samples=[([1.5, 0.5], 1)])(operator.getitem)
@@ -338,6 +372,8 @@ for _original in (
     + (math.factorial, math.comb, math.perm, math.gcd, math.lcm, math.isqrt)
     + (cmath.isnan, cmath.isinf, cmath.isfinite, cmath.isclose)
     + (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge)
+    + (operator.and_, operator.or_, operator.xor, operator.inv, operator.invert)
+    + (operator.lshift, operator.rshift, operator.contains, operator.countOf, operator.indexOf)
     + (operator.floordiv, operator.ifloordiv, operator.not_, operator.truth, operator.index)
 ):
     locally_constant(_original)

@@ -24,6 +24,7 @@ from .._run import backprop_with, grad_bp
 from ._implicit import (
     elementwise_root,
     gradient_of,
+    jacobian_of,
     on_plain_values,
     plain,
     settled,
@@ -242,12 +243,21 @@ def _minimum(call: _Call, x: Any, f: Any = None, bounds: Any = None) -> Any:
         return None
 
     f = call.at if f is None else f
+    if not has_bvar(f(x)):
+        return x
     if bounds is not None:
         low, high = plain(bounds)
         near = 1e-4 * np.minimum(np.subtract(high, low), 1 + np.abs(x))
         if np.any((x - low <= near) | (high - x <= near)):
             return call.refused(x, "it stopped at a bound", f(x))
-    return system_root(gradient_of(f), x, doubt)
+    slope = gradient_of(f)
+    found = system_root(slope, x, doubt)
+    if not has_bvar(found):  # the gradient does not vary; it may not be zero
+        y, size = np.reshape(plain(slope(x)), -1), np.size(x)
+        reasons = doubt(np.reshape(x, -1), y, plain(jacobian_of(slope, x)).reshape(size, size))
+        if reasons is not None:
+            return call.refused(x, reasons[1], f(x))
+    return found
 
 
 def _value_at(call: _Call, x: Any, value: Any) -> Any:
@@ -443,27 +453,32 @@ def _curve_fit(call: _Call) -> Any:
     return x, _covariance(call, residuals, x, covariance, scaled), *rest
 
 
-def _line(x: Any, a: Any, b: Any) -> Any:
+def _decay(x: Any, a: Any, b: Any) -> Any:
     return a * np.exp(-b * x)
+
+
+def _decay_slopes(x: Any, a: Any, b: Any) -> Any:
+    return np.stack([np.exp(-b * x), -a * x * np.exp(-b * x)], axis=-1)
 
 
 def _fit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     x = np.linspace(0.1, 3, 8)
-    y = 2.3 * np.exp(-0.7 * x) + 0.05 * rng.normal(size=8)
-    return [(_line, x, y, [2, 1]), (_line, x, y, None, 0.1 + 0.05 * x)]
+    y = 2.3 * np.exp(-0.7 * x) + 0.002 * rng.normal(size=8)
+    exact = {"jac": _decay_slopes}
+    return [(_decay, x, y, [2, 1], exact), (_decay, x, y, None, 0.1 + 0.05 * x, exact)]
 
 
 def _misfit(p: Any, x: Any, y: Any) -> Any:
-    return _line(x, *p) - y
+    return _decay(x, *p) - y
 
 
 def _misfit_keyword_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    (_, x, y, start), _ = _fit_samples(rng)
+    (_, x, y, start, _), _ = _fit_samples(rng)
     return [(_misfit, start, {"args": (x, y)})]
 
 
 def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    (_, x, y, start), _ = _fit_samples(rng)
+    (_, x, y, start, _), _ = _fit_samples(rng)
     return [(_misfit, start, (x, y))]
 
 
