@@ -231,18 +231,7 @@ class Buffer:
         return contents.copy() if copy else contents
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        out = kwargs.pop("out", None)
-        result = getattr(ufunc, method)(*map(_shared, inputs), **{
-            k: contents_of(v) for k, v in kwargs.items()
-        })
-        if out is None:
-            return fresh(result)
-        where = contents_of(kwargs.get("where", True))
-        if where is True:
-            return _into(out[0] if len(out) == 1 else out, result)
-        target = out[0]
-        target[...] = registry[np.where].twin(where, result, contents_of(target))
-        return target
+        return call_ufunc(getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call(func, *args, **kwargs)
@@ -259,6 +248,20 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     out = kwargs.pop("out", None)
     result = function(*map(_shared, args), **{k: _shared(v) for k, v in kwargs.items()})
     return fresh(result) if out is None else _into(out, result)
+
+
+def call_ufunc(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
+    """Call a ufunc with settings, among them perhaps buffers as ``out=``."""
+    out = kwargs.pop("out", None)
+    if isinstance(out, tuple) and len(out) == 1:
+        (out,) = out
+    result = ufunc(*map(_shared, inputs), **{k: contents_of(v) for k, v in kwargs.items()})
+    if out is None:
+        return fresh(result)
+    where = contents_of(kwargs.get("where", True))
+    if where is not True:
+        result = registry[np.where].twin(where, result, contents_of(out))
+    return _into(out, result)
 
 
 def _shared(value: Any) -> Any:

@@ -7,11 +7,13 @@ have their rules here and nowhere else; ``np.add`` and ``operator.add`` hand ove
 
 from __future__ import annotations
 
+import enum
 import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import isfinite
 from types import MethodType
 from typing import Any, Final, NoReturn
 
@@ -195,6 +197,8 @@ class BVar:
                     r._bvar_value = y = self._bvar_value / b
                     r._bvar_space = space
                     r._bvar_at = len(tape)
+                    if not finite(y):
+                        tape.careful = True
                     tape.append((DIV, self._bvar_at, other._bvar_at, b, y))
                     return r
             elif cls is float or cls is int:
@@ -217,6 +221,8 @@ class BVar:
                 r._bvar_value = y = other / b
                 r._bvar_space = space
                 r._bvar_at = len(tape)
+                if not finite(y):
+                    tape.careful = True
                 tape.append((UNDER, self._bvar_at, b, y))
                 return r
         return _binary(operator.truediv, other, self)
@@ -244,6 +250,8 @@ class BVar:
                 r._bvar_value = y = a**other
                 r._bvar_space = space if y.__class__ is space.cls else tape.token(y)
                 r._bvar_at = len(tape)
+                if not finite(y):
+                    tape.careful = True
                 tape.append((POWER, self._bvar_at, a, other))
                 return r
         return _binary(operator.pow, self, other)
@@ -480,6 +488,8 @@ def _bvar(value: Any, space: Token, at: int) -> BVar:
 def input_var(tape: Tape, value: Any) -> Any:
     """A BVar of a new input; a value without numbers stays plain, and so does its gradient."""
     token = tape.token(value)
+    if not finite(value):
+        tape.careful = True
     tape.append((None, token))
     if token.shape is None and space_of(value.__class__) is TRIVIAL:
         return value
@@ -531,6 +541,16 @@ def _site() -> Any:
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+def finite(value: Any) -> bool:
+    """Are all numbers of a value finite? May say no of very large ones; containers count as so."""
+    cls = value.__class__
+    if cls is float or cls is np.float64:
+        return isfinite(value)
+    if cls is np.ndarray and value.dtype.kind == "f":
+        return isfinite(np.vdot(value, value))
+    return cls is not BVar or finite(value._bvar_value)
 
 
 class Named:
@@ -617,15 +637,37 @@ def bare(value: Any) -> Any:
     return value._contents() if hasattr(cls, "_contents") else value
 
 
-def has_bvar(value: Any, depth: int = 20) -> bool:
+def has_bvar(value: Any) -> bool:
     """Is there a BVar in a value, or anywhere among its parts?"""
     cls = value.__class__
     if cls is BVar:
         return True
-    if cls in _PLAIN or depth == 0:
-        return False
+    return cls not in _PLAIN and _holds_bvar(value, set())
+
+
+def _holds_bvar(value: Any, seen: set[int]) -> bool:
     parts = parts_of(value)
-    return parts is not None and any(has_bvar(part, depth - 1) for _, part in parts)
+    if parts is None or id(value) in seen:  # objects may refer to each other in circles
+        return False
+    seen.add(id(value))
+    for _, part in parts:
+        cls = part.__class__
+        if cls is BVar or (cls not in _PLAIN and _holds_bvar(part, seen)):
+            return True
+    return False
+
+
+def is_plain(value: Any) -> bool:
+    """Is a value a number, a string, an array, or a container of these?
+
+    A function or an object is not: it may hold a BVar.
+    """
+    cls = value.__class__
+    if cls in _PLAIN or isinstance(value, (np.generic, enum.Enum)):
+        return True
+    if cls is list or cls is tuple or cls is set or cls is frozenset:
+        return all(map(is_plain, value))
+    return cls is dict and all(map(is_plain, value.values()))
 
 
 # Arrays up to this size are copied when a node keeps them, larger ones are watched.
@@ -727,6 +769,10 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
     a = x._bvar_value if on_x else x
     b = y._bvar_value if on_y else y
     value = op(a, b)
+    if op is operator.pow and np.any(np.equal(_root(a), 0) & np.less(_root(b), 1)):
+        coincide(x)  # an infinite slope
+    if not (finite(value) and finite(a) and finite(b)):
+        tape.careful = True
     token = tape.token(value)
     if token.shape is None:
         if isinstance(_root(value), (list, tuple)):
@@ -761,8 +807,6 @@ def _scaled(
     on, constant = (x, b) if on_x else (y, a)
     if on._bvar_space is not token or (token.cls is not np.ndarray and op is operator.pow):
         return None
-    if op is operator.pow and np.any(np.equal(a, 0)) and np.any(np.less(b, 1)):
-        coincide(x)
     if op is operator.mul:
         return SCALE, on._bvar_at, kept_alive(constant)
     if op is operator.add or (op is operator.sub and on_x):
@@ -822,6 +866,8 @@ def _unary(op: Any, x: BVar) -> Any:
 def unary(tape: Tape, x: BVar, value: Any, rule: Any, residual: Any) -> Any:
     """Record a function of one real value, elementwise, by its derivative ``rule.slope``."""
     at = len(tape)
+    if not finite(value):
+        tape.careful = True
     tape.append((UNARY, x._bvar_at, rule, residual))
     return _bvar(value, tape.token(value), at)
 
@@ -1217,7 +1263,7 @@ def _attribute(v: BVar, name: str) -> Any:
     root = _root(v)
     cls = type(root)
     if name in _OUTWARD and not is_record(root):
-        return getattr(root if hasattr(root, name) else np.float64(root), name)
+        return getattr(root if hasattr(root, name) else np.asarray(root), name)
     if cls is float or cls is int:
         own = getattr(float, name, None)
         cls = float if own is not None and registry.find(own) is not None else np.float64
@@ -1236,7 +1282,10 @@ def _attribute(v: BVar, name: str) -> Any:
             part = object.__getattribute__(root, name)
         except AttributeError:
             part = getattr(root, name)
-        if of_class is None or type(of_class).__name__ in ("member_descriptor", "_tuplegetter"):
+        # a field: without a class attribute, with slots, or with a default in the class
+        if not hasattr(of_class, "__get__") or type(of_class).__name__ in (
+            "member_descriptor", "_tuplegetter"
+        ):
             return _read(v, getattr(v._bvar_value, name), name, root)
     if of_class is None:
         getattr(root, name)  # raises the AttributeError of the value's own class
@@ -1340,12 +1389,11 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, A
 
 def _masked(inputs: tuple[Any, ...], where: Any) -> tuple[Any, ...]:
     """Inputs whose unwanted elements are replaced by a wanted one, so that none is infinite."""
-    if not np.any(where):
-        return tuple(np.ones(np.shape(_root(x))) for x in inputs)
-    first = tuple(index[0] for index in np.nonzero(where))
     shape = np.broadcast_shapes(np.shape(where), *(np.shape(_root(x)) for x in inputs))
-    safe = [np.broadcast_to(_root(value_of(x)), shape)[first] if len(first) == len(shape)
-            else np.broadcast_to(_root(value_of(x)), shape)[(..., *first)] for x in inputs]
+    wanted = np.flatnonzero(np.broadcast_to(where, shape))
+    if not len(wanted):
+        return tuple(np.ones(shape) for x in inputs)
+    safe = [np.broadcast_to(_root(x), shape).reshape(-1)[wanted[0]] for x in inputs]
     return tuple(_twin(np.where)(where, x, s) for x, s in zip(inputs, safe, strict=True))
 
 

@@ -10,7 +10,6 @@ subgradient that splits equally between them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -80,21 +79,34 @@ def _with_limit(
     plain = _taken_off(result, tape)
 
     def scaled_grad(dzdy: Any) -> list[Any]:
-        def at(i: int, shift: Any) -> Any:
-            """The gradient of argument `i` where it alone is moved, its numbers in a row."""
-            there = [_moved(x, iter(shift)) if j == i else x for j, x in enumerate(values)]
+        def at(shifts: dict[int, Any]) -> list[Any]:
+            """The gradients where some arguments are moved, their numbers in rows."""
+            there = [
+                _moved(x, iter(shifts[i])) if i in shifts else x for i, x in enumerate(values)
+            ]
             try:
                 dzdxs = backprop_with(again, *there)[1](dzdy)
-            except (ArithmeticError, ValueError):  # outside the domain
-                return np.full(len(shift), np.nan)
-            return _row(dzdxs if len(values) == 1 else dzdxs[i])
+            except (ArithmeticError, ValueError):  # outside the domain: nothing is learnt there
+                return [_row(dzdx) for dzdx in here]
+            return [_row(dzdx) for dzdx in ((dzdxs,) if len(values) == 1 else dzdxs)]
 
+        rows = [_row(x) for x in values]
         here = backprop_with(again, *values)[1](dzdy)
         here = (here,) if len(values) == 1 else here
-        return [
-            dzdx if has_bvar(dzdx) else _put_back(dzdx, iter(_limit(_row(x), _row(dzdx), partial(at, i))))
-            for i, (x, dzdx) in enumerate(zip(values, here, strict=True))
+        if has_bvar(list(here)):
+            return list(here)
+        found = [
+            _limit(row, _row(dzdx), lambda shift, i=i: at({i: shift})[i])
+            for i, (row, dzdx) in enumerate(zip(rows, here, strict=True))
         ]
+        if not all(np.all(np.isfinite(row)) for row in found):  # singular in another argument
+            shifts = {i: _steps(row) for i, row in enumerate(rows)}
+            sides = at(shifts), at({i: -shift for i, shift in shifts.items()})
+            found = [
+                np.where(np.isfinite(row), row, _settled(row, above, below))
+                for row, above, below in zip(found, *sides, strict=True)
+            ]
+        return [_put_back(dzdx, iter(row)) for dzdx, row in zip(here, found, strict=True)]
 
     parents = tuple((v._bvar_at, v._bvar_space) for v in on)
     return record(tape, plain, scaled_grad, parents, Named(getattr(inner, "__qualname__", "?")))
@@ -117,6 +129,13 @@ def _taken_off(value: Any, tape: Any) -> Any:
     return rebuilt(value, [(key, _taken_off(part, tape)) for key, part in parts])
 
 
+def _steps(row: Any) -> Any:
+    """How far each number is moved."""
+    size = np.abs(row)
+    largest = np.max(size, initial=0.0) or 1.0
+    return _STEP * np.where(size > 0, np.maximum(size, 1e-2 * largest), 5 * largest)
+
+
 def _limit(x: Any, here: Any, at: Callable[[Any], Any]) -> Any:
     """The gradient as the limit from both sides, number by number; all in a row.
 
@@ -127,8 +146,7 @@ def _limit(x: Any, here: Any, at: Callable[[Any], Any]) -> Any:
     at : callable
         The gradient where the argument is moved by a vector.
     """
-    size = np.abs(x)
-    step = _STEP * (np.maximum(size, 1e-2 * size.max()) if np.any(size) else np.ones(x.shape))
+    step = _steps(x)
     if len(x) > _ONE_BY_ONE:
         step = step * np.random.default_rng(0).uniform(0.5, 1.0, x.shape)
         return _settled(here, at(step), at(-step))
@@ -149,7 +167,7 @@ def _settled(here: Any, above: Any, below: Any) -> Any:
     scale = scale + 1e-6 * np.max(np.where(np.isfinite(scale), scale, 0.0), initial=0.0)
     middle = (above + below) / 2
     close = np.abs(here - middle) <= _AGREE * (scale + np.abs(above - below))
-    return np.where(close | ~np.isfinite(middle), here, middle)
+    return np.where(close, here, middle)
 
 
 def _row(value: Any) -> Any:

@@ -6,6 +6,7 @@ needs by the original's parameter names. All that can be wrong with it is found 
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import linecache
 import math
@@ -26,12 +27,14 @@ from ._bvar import (
     conj,
     has_bvar,
     is_complex,
+    is_plain,
     kept_alive,
     record,
     unary,
     value_of,
     youngest,
 )
+from ._effect import comes_later, then
 from ._registry import Entry, Registry, dotted_name, registry
 from ._space import ZERO, is_record, parts_of, zero
 from ._tape import call_site, flowing
@@ -146,7 +149,7 @@ def lifted(
 
 def _lift(original: Any, options: dict[str, Any], where: str) -> Any:
     function = _underlying(original)
-    if not callable(function):
+    if not callable(function) and not hasattr(function, "__get__"):
         raise RuleError(
             f"lifted was given {function!r}, which is not callable.",
             "Give it a function, or a class.",
@@ -154,7 +157,7 @@ def _lift(original: Any, options: dict[str, Any], where: str) -> Any:
         )
     name = dotted_name(function)
     if options["twin"] is not None:
-        _register(function, "twin", name, where, options, twin=options["twin"])
+        _register(function, "twin", name, where, options, twin=_by_hand(options["twin"], function))
     elif all(options[key] is None for key in ("grad", "derivative", "op")):
         from ._rebind import composite_of
 
@@ -168,6 +171,17 @@ def _lift(original: Any, options: dict[str, Any], where: str) -> Any:
             rule.prepare()
         _register(function, "rule", name, where, options, rule=rule)
     return original
+
+
+def _by_hand(by_hand: Any, original: Any) -> Any:
+    """A twin written by hand: called with plain values only, it is the original."""
+
+    def twin(*args: Any, **kwargs: Any) -> Any:
+        if all(map(is_plain, args)) and all(map(is_plain, kwargs.values())):
+            return original(*args, **kwargs)
+        return by_hand(*args, **kwargs)
+
+    return _dressed(twin, original) if callable(original) else by_hand
 
 
 def _underlying(original: Any) -> Any:
@@ -219,7 +233,7 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
     def make_twin() -> Any:
         def twin(*args: Any, **kwargs: Any) -> Any:
             result = function(*map(_rooted, args), **{k: _rooted(v) for k, v in kwargs.items()})
-            if function in _MEETING and np.any(result):
+            if function in _MEETING and np.any(np.equal(result, _MEETING[function])):
                 coincide(*args)
             return result
 
@@ -237,8 +251,11 @@ _SINGULAR: Final = {
     math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
 }  # fmt: skip
 
-# Of the locally constant functions, those that are true where values meet.
-_MEETING: Final = frozenset({math.isclose, np.isclose, np.allclose, np.array_equal})
+# Locally constant functions, with what they answer where values meet or leave the domain.
+_MEETING: Final = {
+    math.isclose: True, np.isclose: True, np.allclose: True, np.array_equal: True, np.isnan: True,
+    np.isinf: True, np.isfinite: False, math.isnan: True, math.isinf: True, math.isfinite: False,
+}  # fmt: skip
 
 
 def _rooted(value: Any) -> Any:
@@ -316,10 +333,14 @@ def refusing(function: Any, name: str, reason: str, where: str = "") -> Any:
 
         rule = _Refusal(name, where)
         parents = tuple((v._bvar_at, v._bvar_space) for v in on)
-        try:
-            return record(tape, result, refuse, parents, rule)
-        except Exception as error:
-            raise _no_gradient(name, reason, where, site) from error
+
+        def finish(result: Any) -> Any:
+            try:
+                return record(tape, result, refuse, parents, rule)
+            except Exception as error:
+                raise _no_gradient(name, reason, where, site) from error
+
+        return then(result, finish)
 
     return _dressed(twin, function)
 
@@ -389,6 +410,7 @@ class Rule:
         self.where = where
         self.options = options
         self.slope: Any = None
+        self.symbolic_zeros: bool = options["symbolic_zeros"]
         self._prepared = False
         self._wrt: tuple[str, ...] = ()
 
@@ -550,7 +572,8 @@ class Rule:
     def make_twin(self) -> Any:
         """The function on BVars, with the original's signature."""
         self.prepare()
-        if self.slope is not None and self.signature_is_plain:
+        at_once = not inspect.iscoroutinefunction(self.original)
+        if self.slope is not None and self.signature_is_plain and at_once:
             return self._unary_twin()
         index = {name: i for i, name in enumerate(self.parameters)}
         self._index = index
@@ -576,7 +599,13 @@ class Rule:
                 if tape is not None:
                     a = x._bvar_value
                     y = twin(a) if a.__class__ is BVar else original(a)
-                    if singular is not None and np.any(np.equal(abs(_rooted(a)), singular)):
+                    if is_complex(y):
+                        return general(values)
+                    if singular is not None and (
+                        abs(a) == singular
+                        if a.__class__ is float
+                        else np.any(np.equal(np.abs(_rooted(a)), singular))
+                    ):
                         coincide(x)
                     residual = a if keeps == "x" else y if keeps == "result" else (a, y)
                     return unary(tape, x, y, rule, residual)
@@ -634,7 +663,7 @@ class Rule:
             and type(given) is type(default)
             and given == default
         )
-        if same or (given == () and default == ()) or (given == {} and default == {}):
+        if same or (isinstance(given, (tuple, dict)) and not given and not default):
             return
         raise UnhandledParameterError(
             f"{self.name} was given {name}={_short(given)}, which its rule does not handle.",
@@ -665,12 +694,22 @@ class Rule:
                     parents.append((x._bvar_at, space))
                     on.append(key)
                     x = plain[i] = x._bvar_value
-                    inner = inner or x.__class__ is BVar
+                    inner = inner or x.__class__ is BVar or (x.__class__ not in _PLAIN and has_bvar(x))
                 else:
                     inner = True
         if self.options["op"] is not None:
             return self._record_op(tape, plain, tuple(parents), on)
         result = self._apply(tuple(plain)) if inner else self._call(tuple(plain))
+        return self._when_come(result, lambda y: self._recorded(tape, plain, y, parents, on))
+
+    def _when_come(self, result: Any, finish: Callable[[Any], Any]) -> Any:
+        """`finish` of a result, later if it is a coroutine, a future or a generator."""
+        late = result.__class__ not in _PLAIN and comes_later(result)
+        return then(result, finish) if late else finish(result)
+
+    def _recorded(
+        self, tape: Any, plain: list[Any], result: Any, parents: list[Any], on: list[int]
+    ) -> Any:
         if not self.options["complex"] and self.options["derivative"] is None:
             self._refuse_complex(plain, result)
         return record(tape, result, self._scaled_grad(plain, result, on), tuple(parents), self)
@@ -732,7 +771,8 @@ class Rule:
                 return function(**given)
             except (ZeroDivisionError, OverflowError):
                 arrays = {
-                    k: np.float64(v) if v.__class__ is float else v for k, v in given.items()
+                    k: np.asarray(v)[()] if v.__class__ in (float, builtins.complex) else v
+                    for k, v in given.items()
                 }
                 return function(**arrays)
 
@@ -743,6 +783,11 @@ class Rule:
     ) -> Any:
         function = self.functions[None]
         found = function(**{name: plain[self._index[name]] for name in self.needs[None]})
+        return self._when_come(found, lambda y: self._recorded_op(tape, plain, y, parents, on))
+
+    def _recorded_op(
+        self, tape: Any, plain: list[Any], found: Any, parents: tuple[Any, ...], on: list[int]
+    ) -> Any:
         if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
             raise CotangentError(
                 f"The op of {self.name} did not return (y, scaled_grad).",
@@ -882,7 +927,7 @@ def _with_signature(signature: inspect.Signature, apply: Callable[[Any], Any], l
     source = f"def twin({', '.join(parameters)}):\n    return _apply(({''.join(n + ', ' for n in names)}))"
     code = _sources.get(source)
     if code is None:
-        code = _sources[source] = compile(source, "<twin>", "exec")
+        code = _sources[source] = compile(source, f"{_PACKAGE}<twin>", "exec")
     scope: dict[str, Any] = {"_apply": apply, **defaults}
     exec(code, scope)  # noqa: S102 - our own text, of the original's parameter names
     return _dressed(scope["twin"], like, signature)

@@ -24,9 +24,10 @@ from typing import Any, Final
 import numpy as np
 
 from . import _buffer
-from ._buffer import Buffer, call, contents_of, fresh
+from ._buffer import Buffer, call, call_ufunc, contents_of, fresh
 from ._coincidence import with_limits
-from ._bvar import _PLAIN, BVar, collect_array, has_bvar, unlifted, value_of
+from ._bvar import _PLAIN, BVar, collect_array, has_bvar, is_plain, unlifted, value_of
+from ._effect import then
 from ._lift import _dressed, _with_signature, refusing
 from ._registry import Registry, dotted_name
 from ._space import is_record, parts_of, rebuilt
@@ -71,25 +72,16 @@ def composite_of(function: Any, registry: Registry) -> Any:
             not kwargs or _PLAIN_TYPES.issuperset(map(type, kwargs.values()))
         ):
             return function(*args, **kwargs)
-        if all(map(_is_plain, args)) and all(map(_is_plain, kwargs.values())):
+        if all(map(is_plain, args)) and all(map(is_plain, kwargs.values())):
             return function(*args, **kwargs)
         world.refresh()
         return with_limits(run, args, kwargs)
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        return leaving(inner(*args, **kwargs))
+        enter = world.entering
+        return then(inner(*map(enter, args), **{k: enter(v) for k, v in kwargs.items()}), leaving)
 
     return _dressed(twin, function)
-
-
-def _is_plain(value: Any) -> bool:
-    """Is a value a number, a string, an array, or a container of these?"""
-    cls = value.__class__
-    if cls in _PLAIN_TYPES or isinstance(value, (np.generic, enum.Enum)):
-        return True
-    if cls is list or cls is tuple or cls is set or cls is frozenset:
-        return all(map(_is_plain, value))
-    return cls is dict and all(map(_is_plain, value.values()))
 
 
 def leaving(result: Any) -> Any:
@@ -132,6 +124,20 @@ _PASSING: Final = frozenset(
 )  # fmt: skip
 
 
+class _GuardedClass:
+    """A class of an opaque package: its attributes as they are, its constructor guarded."""
+
+    def __init__(self, cls: type, construct: Any) -> None:
+        self.cls = cls
+        self.construct = construct
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.construct(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cls, name)
+
+
 class _Names(dict[str, Any]):
     """The globals of rebound functions: a live view of a module's, with twins for values."""
 
@@ -162,7 +168,7 @@ class _World:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.names: dict[int, _Names] = {}
-        self.functions: dict[Any, Any] = {}
+        self.functions: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.modules: dict[Any, _Module] = {}
         self.classes: dict[type, Any] = {}
         self.twins: dict[int, tuple[Any, Any]] = {}
@@ -187,6 +193,46 @@ class _World:
         for names, name, value in stale:
             names.pop(name, None)
             self.watched.remove((names, name, value))
+
+    def entering(self, value: Any) -> Any:
+        """An argument as the body sees it: lists of BVars, and functions rebound."""
+        cls = value.__class__
+        if cls is BVar:
+            root = _representative(value)
+            if root.__class__ is list or root.__class__ is tuple:
+                return root.__class__(map(self.entering, value))
+            if root.__class__ is dict:
+                return {key: self.entering(value[key]) for key in root}
+            return value
+        if cls in _PLAIN_TYPES:
+            return value
+        if cls is list or cls is tuple:
+            entered = [self.entering(part) for part in value]
+            if all(a is b for a, b in zip(entered, value, strict=True)):
+                return value
+            return cls(entered)
+        if isinstance(value, (types.FunctionType, types.MethodType, functools.partial)):
+            return self._lifted_argument(value)
+        if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)):
+            return self.lifted_value(value)
+        return value
+
+    def _lifted_argument(self, value: Any) -> Any:
+        """A function given as an argument, which may live for this call only."""
+        if isinstance(value, functools.partial):
+            return functools.partial(
+                self.entering(value.func),
+                *map(self.entering, value.args),
+                **{k: self.entering(v) for k, v in value.keywords.items()},
+            )
+        if isinstance(value, types.MethodType):
+            return types.MethodType(self._lifted_argument(value.__func__), value.__self__)
+        if not isinstance(value, types.FunctionType) or isinstance(value.__globals__, _Names):
+            return value
+        entry = self.registry.find(value)
+        if entry is not None and entry.kind != "composite":
+            return self._around(value, entry.twin)
+        return self.rebound(value)
 
     # Values by what they are
 
@@ -221,6 +267,8 @@ class _World:
         entry = self.registry.find(value)
         if entry is not None and entry.kind != "composite":
             return self._around(value, entry.twin)
+        if (getattr(value, "__module__", None) or "").partition(".")[0] in _OPAQUE:
+            return self._guarded(value)
         if isinstance(value, type):
             return self.lifted_class(value)
         if isinstance(value, functools.partial):
@@ -251,7 +299,15 @@ class _World:
         """A twin that takes buffers, and gives them."""
 
         def entered(*args: Any, **kwargs: Any) -> Any:
+            if kwargs and isinstance(original, np.ufunc):
+                return call_ufunc(original, args, kwargs)
+            if takes_arrays:
+                args = tuple(map(_arrayed, args))
             return call(twin, *args, **kwargs)
+
+        takes_arrays = original is not np.block and (
+            getattr(original, "__module__", None) or ""
+        ).startswith("numpy")
 
         entered = _dressed(entered, original)
         self.originals[id(entered)] = (entered, original)
@@ -273,8 +329,8 @@ class _World:
 
     def _guarded(self, value: Any) -> Any:
         """A compiled function that refuses BVars before it could mishandle them."""
-        module = getattr(value, "__module__", None) or ""
-        if module.partition(".")[0] in _PASSING or isinstance(value, type):
+        root = (getattr(value, "__module__", None) or "").partition(".")[0]
+        if root in _PASSING or (isinstance(value, type) and root not in _OPAQUE):
             return value
         if not isinstance(value, (types.BuiltinFunctionType, types.WrapperDescriptorType)) and (
             is_record(value) or hasattr(type(value), "__call__")
@@ -288,10 +344,10 @@ class _World:
                 raise unlifted(value)
             return fresh(value(*map(self.original_of, args), **kwargs))
 
-        try:
-            return _dressed(guarded, value)
-        except (AttributeError, TypeError):
-            return guarded
+        self.originals[id(guarded)] = (guarded, value)
+        if isinstance(value, type):
+            return _GuardedClass(value, guarded)
+        return _dressed(guarded, value)
 
     def original_of(self, value: Any) -> Any:
         """What a value of rebound code stands for."""
@@ -337,6 +393,8 @@ class _World:
         if root in _LEFT_ALONE or root in _OURS:
             self.functions[function] = function
             return function
+        if root in _OPAQUE:
+            return None
         if _assigns_globals(function.__code__):
             self.functions[function] = _assigning(function)
             return self.functions[function]
@@ -395,6 +453,7 @@ class _World:
         if (
             root in _LEFT_ALONE
             or root in _OURS
+            or root in _OPAQUE
             or root == "numpy"
             or issubclass(cls, (BaseException, enum.Enum, type))
             or not cls.__flags__ & (1 << 9)
@@ -445,6 +504,11 @@ class _World:
 
 
 _OURS: Final = frozenset({"backprop_lift"})
+# Packages whose objects would hide BVars: nothing is rebound there, and BVars are refused.
+_OPAQUE: Final = frozenset(
+    {"pandas", "xarray", "polars", "dask", "matplotlib", "sympy", "astropy", "h5py", "torch", "jax",
+     "tensorflow", "autograd", "numba", "requests", "netCDF4", "h5netcdf"}
+)  # fmt: skip
 
 
 class _Module(types.ModuleType):
@@ -494,8 +558,14 @@ def _with_body(value: Any) -> Any:
 
 
 def _assigns_globals(code: types.CodeType) -> bool:
-    if any(i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for i in dis.get_instructions(code)):
-        return True
+    """Does a function assign global names, but for late imports?"""
+    before = ""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "DELETE_GLOBAL" or (
+            instruction.opname == "STORE_GLOBAL" and before not in ("IMPORT_NAME", "IMPORT_FROM")
+        ):
+            return True
+        before = instruction.opname
     return any(_assigns_globals(c) for c in code.co_consts if isinstance(c, types.CodeType))
 
 
@@ -553,6 +623,8 @@ def _issubclass(world: _World, cls: Any, types_: Any) -> bool:
 def _plain_types(world: _World, types_: Any) -> Any:
     if types_.__class__ is tuple:
         return tuple(_plain_types(world, t) for t in types_)
+    if types_.__class__ is _GuardedClass:
+        return types_.cls
     return world.original_of(types_)
 
 
@@ -647,6 +719,19 @@ def _as_array(value: Any, dtype: Any) -> Any:
     return array
 
 
+def _arrayed(value: Any) -> Any:
+    """A list of BVars as the array that NumPy would make of it, where it would make one."""
+    if value.__class__ is not list and value.__class__ is not tuple:
+        return value
+    value = contents_of(value)
+    if not has_bvar(value) or not _numeric(value):
+        return value
+    try:
+        return collect_array(value)
+    except ValueError:  # a sequence of arrays of different shapes
+        return value
+
+
 def _numeric(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_numeric, value))
@@ -682,10 +767,10 @@ def _constructed(original: Any, args: Any, kwargs: Any) -> Any:
     """A constructor with a BVar among its arguments."""
     if original is np.full or original is np.full_like:
         (first, value, *rest) = (*args, *([kwargs.pop("fill_value")] if len(args) < 2 else ()))
+        if not has_bvar(value):
+            return fresh(original(_plainly(first), value, *rest, **kwargs))
         shape = _representative(first) if original is np.full else np.shape(_representative(first))
-        shape = kwargs.pop("shape", shape)
-        ones = np.ones(shape)
-        return value * ones
+        return value * np.ones(kwargs.get("shape", shape))
     if original in (np.zeros_like, np.ones_like, np.empty_like):
         return fresh(original(*map(_plainly, args), **kwargs))
     if original in (np.zeros, np.ones, np.empty, np.eye, np.identity):
@@ -801,11 +886,11 @@ def _vectorized(function: Any, original: Any) -> Any:
         names, values = list(kwargs), [*args, *kwargs.values()]
         shape = np.broadcast_shapes(*(np.shape(_representative(v)) for v in values))
         wide = [_broadcast(v, shape) for v in values]
-        results = [
-            function(*(w[i] for w in wide[: len(args)]),
-                     **{k: w[i] for k, w in zip(names, wide[len(args) :], strict=True)})
-            for i in np.ndindex(shape)
-        ]  # fmt: skip
+        results = []
+        for index in np.ndindex(shape):
+            items = [w[index] if np.ndim(_representative(w)) else w for w in wide]
+            named = dict(zip(names, items[len(args) :], strict=True))
+            results.append(function(*items[: len(args)], **named))
         if isinstance(results[0], tuple):
             return tuple(collect_array(list(column)).reshape(shape) if has_bvar(list(column))
                          else np.array(column).reshape(shape)
@@ -817,6 +902,6 @@ def _vectorized(function: Any, original: Any) -> Any:
 
 
 def _broadcast(value: Any, shape: Any) -> Any:
-    if value.__class__ is BVar:
-        return value if np.shape(_representative(value)) == shape else value * np.ones(shape)
-    return np.broadcast_to(value, shape)
+    if np.ndim(_representative(value)) == 0 or np.shape(_representative(value)) == shape:
+        return value
+    return value * np.ones(shape) if value.__class__ is BVar else np.broadcast_to(value, shape)

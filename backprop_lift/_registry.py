@@ -86,6 +86,11 @@ def dotted_name(original: Any) -> str:
         if owner is not None:
             return f"{owner.__module__}.{owner.__qualname__}.{original.__name__}"
         return _home_of(original, name)
+    while "._" in module:  # the public home, where the package shows one
+        parent = module.rpartition(".")[0]
+        if getattr(sys.modules.get(parent), name, None) is not original:
+            break
+        module = parent
     return name if module in ("builtins", "__main__") else f"{module}.{name}"
 
 

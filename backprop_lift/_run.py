@@ -104,10 +104,7 @@ def backprop(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     """
     if not xs:
         return lambda *xs, **settings: backprop(f, *xs, **settings)
-    run = _Run(f, xs, settings)
-    _refuse_complex(run)
-    gradient = run.gradient(run.nodes, one(run.y))
-    return run.y, gradient
+    return _gradient(_recorded(f, xs, settings))
 
 
 def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
@@ -135,8 +132,14 @@ def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     """
     if not xs:
         return lambda *xs, **settings: backprop_with(f, *xs, **settings)
-    run = _Run(f, tuple(_own(x) for x in xs), settings)
-    return run.y, lambda dzdy: run.gradient(list(run.nodes), dzdy)
+    run = _recorded(f, tuple(_own(x) for x in xs), settings)
+    return run.y, lambda dzdy: run.gradient(run.copied(), dzdy)
+
+
+def _gradient(run: _Run) -> tuple[Any, Any]:
+    _refuse_complex(run)
+    gradient = run.gradient(run.nodes, one(run.y))
+    return run.y, gradient
 
 
 def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,23 +157,43 @@ def _own(x: Any) -> Any:
     return rebuilt(x, [(key, _own(part)) for key, part in parts])
 
 
+def _recorded(
+    f: Callable[..., Any], xs: tuple[Any, ...], settings: Any, tape: Tape | None = None
+) -> _Run:
+    run = _Run(dotted_name(f), xs, tape)
+    try:
+        run.ends_with(_lifted(f)(*run.inputs(), **settings))
+    finally:
+        run.nodes.close()
+    return run
+
+
 class _Run:
     """One recorded call: its tape, its result, and how to sweep it."""
 
-    def __init__(self, f: Callable[..., Any], xs: tuple[Any, ...], settings: Any) -> None:
-        self.name = dotted_name(f)
+    def __init__(self, name: str, xs: tuple[Any, ...], tape: Tape | None = None) -> None:
+        self.name = name
         self.xs = xs
-        tape = Tape(self.name)
-        try:
-            inputs = [input_var(tape, x) for x in xs]
-            y = _lifted(f)(*inputs, **settings)
-            self.outputs = list(_outputs(y, tape, self.name)) if has_bvar(y) else []
-            self.y = _plain(y, tape) if self.outputs else y
-        finally:
-            tape.close()
+        self.nodes = Tape(name) if tape is None else tape
+
+    def inputs(self) -> list[Any]:
+        """The arguments as BVars; to be called once."""
+        return [input_var(self.nodes, x) for x in self.xs]
+
+    def ends_with(self, y: Any) -> None:
+        """Take the result of the call."""
+        tape = self.nodes
+        self.outputs = list(_outputs(y, tape, self.name)) if has_bvar(y) else []
+        self.y = _plain(y, tape) if self.outputs else y
         last = max((v._bvar_at for _, v in self.outputs), default=-1)
-        self.nodes = tape
-        del tape[max(last + 1, len(xs)) :]
+        del tape[max(last + 1, len(self.xs)) :]
+
+    def copied(self) -> Any:
+        """The nodes, to be consumed by one sweep of several."""
+        nodes = Tape(self.name)
+        nodes.extend(self.nodes)
+        nodes.careful = self.nodes.careful
+        return nodes
 
     def gradient(self, nodes: Any, dzdy: Any) -> Any:
         seeds = list(self._seeds(dzdy))
@@ -276,7 +299,7 @@ def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
         How many references to `dzdx` the callers hold, as `sys.getrefcount` counts them.
     """
     cls = dzdx.__class__
-    if cls is BVar or cls is float:
+    if cls is BVar or cls is float or dzdx is None:
         return dzdx
     if cls is np.ndarray:
         kind = x.__class__

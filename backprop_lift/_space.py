@@ -165,6 +165,7 @@ _registered: dict[type, Space] = {
     decimal.Decimal: _EXACT,
     np.ndarray: _ARRAY,
 }
+_derived: dict[type, Space] = {}
 
 
 # --- records -----------------------------------------------------------------------------------
@@ -183,7 +184,8 @@ def _is_record(cls: type) -> bool:
         and not issubclass(cls, (*_WITHOUT_NUMBERS, numbers.Number, np.ndarray, np.generic))
         and not issubclass(cls, (BaseException, Iterator))
         and not any(
-            hasattr(cls, name)
+            name in vars(base)
+            for base in cls.__mro__
             for name in ("__array__", "__array_interface__", "__array_ufunc__", "__call__")
         )
         and (dataclasses.is_dataclass(cls) or _has_attributes(cls))
@@ -320,9 +322,9 @@ def space_of(cls: Any) -> Space:
         If the type is unknown; the message tells how to register it.
     """
     value_type = cls if isinstance(cls, type) else cls.__class__
-    space = _registered.get(value_type)
+    space = _registered.get(value_type) or _derived.get(value_type)
     if space is None:
-        space = _registered[value_type] = _derived_space(value_type)
+        space = _derived[value_type] = _derived_space(value_type)
     return space
 
 
@@ -338,7 +340,7 @@ def _derived_space(cls: type) -> Space:
     for base in cls.__mro__[1:]:
         if base in _registered:
             return _registered[base]
-    if callable(getattr(cls, "__call__", None)):  # noqa: B004 - asks whether instances are
+    if any("__call__" in vars(base) for base in cls.__mro__):
         return TRIVIAL
     raise SpaceError(
         f"{cls.__module__}.{cls.__qualname__} has no space: zero, add and one are not known.",
@@ -382,13 +384,14 @@ def register_space(
                 "A space needs zero=, add= and one=.",
             )
         space = Space(zero, add, one)
-    if cls in _registered and _registered[cls] is not space and not replace:
+    if _registered.get(cls, space) is not space and not replace:
         raise SpaceError(
             f"{cls.__module__}.{cls.__qualname__} has a space already.",
             "Write replace=True to replace it.",
         )
     _registered[cls] = space
-    _record_types.pop(cls, None)
+    _derived.clear()  # subclasses inherit
+    _record_types.clear()
 
 
 def zero(x: Any) -> Any:

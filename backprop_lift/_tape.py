@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -75,7 +76,7 @@ class Token:
         self.kept = kept
         self.cls = cls = value.__class__
         self.primal = None
-        if cls is float or cls is int or cls is bool:
+        if cls is float or cls is int:
             self.shape, self.dtype = (), _FLOAT
         elif cls is complex:
             self.shape, self.dtype = (), _COMPLEX
@@ -119,9 +120,11 @@ class Tape(list[Node]):
     coincident : bool
         Whether two values compared (almost) equal, so that a branch may have been taken that
         holds at this very point only.
+    careful : bool
+        Whether a value was infinite or nan, so that the sweep must not multiply a zero by it.
     """
 
-    __slots__ = ("coincident", "origin", "serial", "tokens")
+    __slots__ = ("careful", "coincident", "origin", "serial", "tokens")
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
@@ -129,6 +132,7 @@ class Tape(list[Node]):
         self.tokens: dict[Any, Token] = {}
         self.origin = origin
         self.coincident = False
+        self.careful = False
 
     def token(self, value: Any) -> Token:
         """The token of a value on this tape; interned for what arithmetic keeps."""
@@ -312,7 +316,7 @@ def _fitted_structure(dzdx: Any, primal: Any, dzdy: Any, rule: Any) -> Any:
     for key, part in parts_of(primal) or ():
         dzdpart = given.get(key)
         missing = dzdpart is None or dzdpart is ZERO
-        fits.append((key, ZERO if missing else fitted(dzdpart, Token(None, part), None, rule)))
+        fits.append((key, ZERO if missing else fitted(dzdpart, Token(None, part), dzdy, rule)))
     return rebuilt(primal, fits)
 
 
@@ -436,22 +440,22 @@ class Accumulator:
         else:
             self.dense[key] += dzdpart
 
-    def total(self) -> Any:
-        """The sum of all contributions, dense and complete."""
+    def total(self, symbolic: bool = False) -> Any:
+        """The sum of all contributions, dense and complete; or with `ZERO` for what is missing."""
         if self.parts is not None:
-            return rebuilt(self.token.primal, self._joined(self.token.primal))
+            return rebuilt(self.token.primal, self._joined(self.token.primal, symbolic))
         if self.later is not None:
             return _scattered(self.dense, self.token, self.later)
         if self.dense is None:
             return np.zeros(self.token.shape, self.token.dtype)
         return self.dense
 
-    def _joined(self, primal: Any) -> Iterator[tuple[Any, Any]]:
+    def _joined(self, primal: Any, symbolic: bool) -> Iterator[tuple[Any, Any]]:
         assert self.parts is not None
         for key, part in parts_of(primal) or ():
             dzdpart = self.parts.get(key)
             if dzdpart is None:
-                dzdpart = zero(part)
+                dzdpart = ZERO if symbolic else zero(part)
             elif dzdpart.__class__ is Accumulator:
                 dzdpart = dzdpart.total()
             yield key, dzdpart
@@ -509,6 +513,7 @@ def sweep(
         if there is None and parts_of(seed) is not None:
             there = Accumulator(nodes[position][1]) if position < inputs else None
         slots[position] = seed if there is None else _sum(there, seed)
+    careful = getattr(nodes, "careful", False)
     next_node, next_slot = nodes.pop, slots.pop
     with np.errstate(all="ignore"):
         for _ in itertools.repeat(None, len(nodes) - inputs):
@@ -517,9 +522,11 @@ def sweep(
             if g is None:
                 continue
             if g.__class__ is Accumulator:
-                g = g.total()
+                g = g.total(node[0] == CALL and getattr(node[3], "symbolic_zeros", False))
             code = node[0]
-            if code == 0:  # MUL
+            if careful:
+                _by_kind(code, node, g, slots)
+            elif code == 0:  # MUL
                 _, p, q, a, b = node
                 o = slots[p]
                 slots[p] = g * b if o is None else o + g * b
@@ -548,10 +555,9 @@ def sweep(
             elif code == 6:  # UNARY
                 _, p, rule, a = node
                 try:
-                    d = rule.slope(a)
+                    d = g * rule.slope(a)
                 except (ZeroDivisionError, OverflowError):
-                    d = rule.slope(np.float64(a))  # infinite there, as an array's would be
-                d = flowing(g * d, g)
+                    d = g * rule.slope(np.asarray(a)[()])  # infinite, as an array's would be
                 o = slots[p]
                 slots[p] = d if o is None else o + d
             elif code == 7:  # ITEM
@@ -561,9 +567,9 @@ def sweep(
                     o = slots[p] = Accumulator(token, o)
                 o.put(key, g)
             elif code == 8:  # CALL
-                _call(node, g, slots)
+                _call(node, g, slots, careful)
             else:
-                _arithmetic(code, node, g, slots)
+                _by_kind(code, node, g, slots)
     return slots
 
 
@@ -571,26 +577,53 @@ def _sum(there: Any, seed: Any) -> Any:
     return there + seed if there.__class__ is Accumulator else add(there, seed)
 
 
-def _arithmetic(code: int, node: Node, g: Any, slots: list[Any]) -> None:
-    """The rarer opcodes."""
+def _by_kind(code: int, node: Node, g: Any, slots: list[Any]) -> None:
+    """Any opcode, by its meaning: the rarer ones, and all where a value was not finite."""
+    if code == CALL:
+        _call(node, g, slots, careful=True)
+        return
+    if code == ITEM:
+        _, p, key, token = node
+        if slots[p].__class__ is not Accumulator:
+            slots[p] = Accumulator(token, slots[p])
+        slots[p].put(key, g)
+        return
     p = node[1]
-    if code == NEG:
-        d = -g
+    second = None
+    if code in (MUL, DIV, ADD, SUB):
+        q = node[2]
+    if code == MUL:
+        first, second = g * node[4], g * node[3]
+    elif code == SCALE:
+        first = g * node[2]
+    elif code == PASS:
+        first = g
+    elif code == ADD:
+        first = second = g
+    elif code == SUB:
+        first, second = g, -g
+    elif code == NEG:
+        first = -g
+    elif code == UNARY:
+        _, _, rule, a = node
+        try:
+            first = g * rule.slope(a)
+        except (ZeroDivisionError, OverflowError):
+            first = g * rule.slope(np.asarray(a)[()])
     elif code == OVER:
-        d = g / node[2]
+        first = g / node[2]
     elif code == UNDER:
-        d = flowing(-(g * node[3] / node[2]), g)
+        first = -(g * node[3] / node[2])
     elif code == POWER:
-        _, p, a, n = node
-        d = flowing(g * power_slope(a, n), g)
+        first = g * power_slope(node[2], node[3])
     else:  # DIV
-        _, p, q, b, result = node
-        d = flowing(g / b, g)
-        o = slots[q]
-        e = flowing(d * result, g)
-        slots[q] = -e if o is None else o - e
-    o = slots[p]
-    slots[p] = d if o is None else o + d
+        first = g / node[3]
+        second = -(first * node[4])
+    there = slots[p]
+    slots[p] = flowing(first, g) if there is None else there + flowing(first, g)
+    if second is not None:
+        there = slots[q]
+        slots[q] = flowing(second, g) if there is None else there + flowing(second, g)
 
 
 def flowing(dzdx: Any, dzdy: Any) -> Any:
@@ -600,8 +633,7 @@ def flowing(dzdx: Any, dzdy: Any) -> Any:
     """
     cls = dzdx.__class__
     if cls is np.ndarray:
-        total = np.vdot(dzdx, dzdx)
-        if total - total != 0.0:  # some item is nan or infinite
+        if not isfinite(np.vdot(dzdx, dzdx).real):  # some item is nan or infinite
             return np.where((dzdy == 0) & np.isnan(dzdx), 0.0, dzdx)
     elif (cls is float or cls is np.float64) and dzdx != dzdx and dzdy == 0:
         return 0.0
@@ -626,7 +658,7 @@ def power_slope(a: Any, n: Any) -> Any:
     return np.where(n == 0, 0.0, n * a ** np.where(n == 0, 1, n - 1))
 
 
-def _call(node: Node, dzdy: Any, slots: list[Any]) -> None:
+def _call(node: Node, dzdy: Any, slots: list[Any], careful: bool) -> None:
     """Run the scaled gradient of a general node and add what it gives to the parents' slots."""
     _, scaled_grad, parents, rule, _ = node
     try:
@@ -634,6 +666,8 @@ def _call(node: Node, dzdy: Any, slots: list[Any]) -> None:
         for (p, token), dzdx in zip(parents, cotangents, strict=True):
             if dzdx is ZERO:
                 continue
+            if careful and _shape_of(dzdx) == _shape_of(dzdy):
+                dzdx = flowing(dzdx, dzdy)
             dzdx = fitted(dzdx, token, dzdy, rule)
             if dzdx is ZERO:
                 continue

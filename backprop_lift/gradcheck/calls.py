@@ -23,16 +23,13 @@ import numpy.typing as npt
 from .._lift import Rule
 from .._registry import Entry, registry
 from .coordinates import Coordinates
+from .leaves import at_path
 from .samples import Sample
 
-__all__ = ["Call", "NoEvidence", "TimeIsUp", "limited", "moving_places", "quiet"]
+__all__ = ["Call", "TimeIsUp", "limited", "moving_places", "quiet"]
 
 Vector = npt.NDArray[np.float64]
 Place = tuple[str, Any]
-
-
-class NoEvidence(Exception):
-    """A call that can tell nothing, with the reason."""
 
 
 class TimeIsUp(BaseException):
@@ -200,7 +197,7 @@ class Call:
         """A function of the moving arguments alone; the others are copied for each call."""
 
         def moved(*xs: Any) -> Any:
-            fixed = {place for place in self.places}
+            fixed = set(self.places)
             args = [
                 None if ("args", i) in fixed else copied(value)
                 for i, value in enumerate(self.sample.args)
@@ -232,6 +229,15 @@ class Call:
             return None
         assert self.result is not None
         return coordinates_like(result, self.result)
+
+    def evaluate_complex(self, vector: Any) -> Any:
+        """Numbers of the original's result at complex coordinates, for a complex step."""
+        assert self.result is not None
+        result = self.plain(vector)
+        pieces = [np.ravel(at_path(result, leaf.path)) for leaf in self.result.leaves]
+        if any(leaf.is_complex for leaf in self.result.leaves):
+            raise TypeError
+        return np.concatenate(pieces)
 
 
 def coordinates_like(value: Any, like: Coordinates) -> Vector | None:

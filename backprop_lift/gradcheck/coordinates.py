@@ -7,124 +7,19 @@ real and its imaginary part). In coordinates the convention of complex cotangent
 
 from __future__ import annotations
 
-import dataclasses
-import decimal
-import fractions
-import numbers
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .._space import ZERO, fields_of, is_record, parts_of, rebuilt
+from .._space import ZERO, rebuilt
 from ..errors import CotangentError
+from .leaves import Leaf, at_path, kind_of, leaf_like, numbers_of, parts, path_text
 
-__all__ = ["Coordinates", "Leaf", "at_path", "parts", "path_text"]
+__all__ = ["Coordinates"]
 
 Vector = npt.NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Leaf:
-    """A number or an array of numbers within a value.
-
-    Attributes
-    ----------
-    path : tuple
-        Keys that lead to it.
-    value : number or ndarray
-    start, stop : int
-        Its coordinates.
-    """
-
-    path: tuple[Any, ...]
-    value: Any
-    start: int
-    stop: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array, ``()`` of a number."""
-        return np.shape(self.value)
-
-    @property
-    def is_complex(self) -> bool:
-        """Does each number take two coordinates?"""
-        return _kind(self.value) == "c"
-
-    @property
-    def eps(self) -> float:
-        """Distance from 1 to the next number of this precision."""
-        dtype = getattr(self.value, "dtype", None)
-        if dtype is None or dtype.kind not in "fc":
-            return 2.0**-52
-        return max(float(np.finfo(dtype).eps), 2.0**-52)
-
-
-def parts(value: Any) -> list[tuple[Any, Any]] | None:
-    """The parts of a container or record, or None for what has none."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind != "O":
-            return None
-        return [(index, value[index]) for index in np.ndindex(value.shape)]
-    found = parts_of(value)
-    if found is not None:
-        return list(found)
-    if _kind(value) is None and is_record(value):
-        return fields_of(value)
-    return None
-
-
-def _kind(value: Any) -> str | None:
-    """``f``, ``c`` or ``i`` for what holds numbers, None for anything else."""
-    cls = value.__class__
-    if cls is float:
-        return "f"
-    if cls is int:
-        return "i"
-    if cls is complex:
-        return "c"
-    if isinstance(value, (np.ndarray, np.generic)):
-        return {"f": "f", "c": "c", "i": "i", "u": "i"}.get(value.dtype.kind)
-    if isinstance(value, (bool, str)):
-        return None
-    if isinstance(value, (fractions.Fraction, decimal.Decimal)):
-        return "f"
-    if isinstance(value, numbers.Real) and isinstance(value, (int, float)):
-        return "i" if isinstance(value, int) else "f"
-    return "c" if isinstance(value, complex) else None
-
-
-def _numbers_of(value: Any) -> Vector:
-    """The coordinates of a leaf."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.dtype.kind == "c":
-            return np.ascontiguousarray(value, np.complex128).ravel().view(np.float64)
-        return np.asarray(value, np.float64).ravel()
-    if isinstance(value, complex):
-        return np.array([value.real, value.imag])
-    return np.array([float(value)])
-
-
-def _leaf_like(value: Any, vector: Vector, floats: bool) -> Any:
-    """A leaf of the type of `value` from its coordinates; always a new object."""
-    kind = _kind(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        if kind == "c":
-            vector = vector.view(np.complex128)
-        dtype = np.dtype(float) if kind == "i" and floats else value.dtype
-        if isinstance(value, np.generic):
-            return dtype.type(vector[0])
-        return vector.reshape(value.shape).astype(dtype)
-    if kind == "c":
-        return complex(vector[0], vector[1])
-    number = float(vector[0])
-    if isinstance(value, fractions.Fraction):
-        return fractions.Fraction(number)
-    if isinstance(value, decimal.Decimal):
-        return decimal.Decimal(number)
-    return number if kind == "f" or floats else int(number)
 
 
 class Coordinates:
@@ -159,14 +54,14 @@ class Coordinates:
         pieces: list[Vector] = []
         start = 0
         for path, leaf in self._found(value, (), 0):
-            piece = _numbers_of(leaf)
+            piece = numbers_of(leaf)
             pieces.append(piece)
             self.leaves.append(Leaf(path, leaf, start, start + len(piece)))
             start += len(piece)
         self.vector: Vector = np.concatenate(pieces) if pieces else np.zeros(0)
 
     def _found(self, value: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[Any, Any]]:
-        if _kind(value) in self._kinds:
+        if kind_of(value) in self._kinds:
             yield path, value
         elif depth < 20:
             for key, part in parts(value) or ():
@@ -195,13 +90,13 @@ class Coordinates:
     def rebuilt(self, vector: Vector) -> Any:
         """A new value of the same structure with other coordinates."""
         if len(self.leaves) == 1 and not self.leaves[0].path:
-            return _leaf_like(self.value, vector, self.integers)
+            return leaf_like(self.value, vector, self.integers)
         return self._rebuilt(self.value, vector, iter(self.leaves), 0)
 
     def _rebuilt(self, value: Any, vector: Vector, leaves: Iterator[Leaf], depth: int) -> Any:
-        if _kind(value) in self._kinds:
+        if kind_of(value) in self._kinds:
             leaf = next(leaves)
-            return _leaf_like(value, vector[leaf.start : leaf.stop], self.integers)
+            return leaf_like(value, vector[leaf.start : leaf.stop], self.integers)
         found = parts(value) if depth < 20 else None
         if found is None:
             return value.copy() if isinstance(value, np.ndarray) else value
@@ -218,12 +113,12 @@ class Coordinates:
         return self._cotangent(self.value, vector, iter(self.leaves), 0)
 
     def _cotangent(self, value: Any, vector: Vector, leaves: Iterator[Leaf], depth: int) -> Any:
-        kind = _kind(value)
+        kind = kind_of(value)
         if kind in self._kinds:
             leaf = next(leaves)
-            return _leaf_like(value, vector[leaf.start : leaf.stop], True)
+            return leaf_like(value, vector[leaf.start : leaf.stop], True)
         if kind == "i":
-            return _leaf_like(value, np.zeros(np.size(value)), True)
+            return leaf_like(value, np.zeros(np.size(value)), True)
         found = parts(value) if depth < 20 else None
         if found is None:
             return None
@@ -282,7 +177,7 @@ def _part_of_cotangent(cotangent: Any, value: Any, leaf: Leaf) -> Any:
 
 def _fitting(part: Any, leaf: Leaf) -> Vector:
     where = path_text(leaf.path) or "at the top"
-    kind = _kind(part)
+    kind = kind_of(part)
     if kind is None or np.shape(part) != leaf.shape:
         raise CotangentError(
             "A cotangent does not have the shape of its primal.",
@@ -299,31 +194,10 @@ def _fitting(part: Any, leaf: Leaf) -> Vector:
         )
     if leaf.is_complex and kind != "c":
         part = np.asarray(part, np.complex128)
-    return _numbers_of(part)
+    return numbers_of(part)
 
 
 def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}, shape {value.shape}"
     return f"{type(value).__name__} {value!r}"[:80]
-
-
-def at_path(value: Any, path: tuple[Any, ...]) -> Any:
-    """The part of a structure that the keys of a path lead to."""
-    for key in path:
-        if isinstance(value, (list, tuple, Mapping, np.ndarray)):
-            value = value[key]
-        else:
-            value = getattr(value, key)
-    return value
-
-
-def path_text(path: tuple[Any, ...], value: Any = None) -> str:
-    """A path as it is written in Python."""
-    text = ""
-    for key in path:
-        record = value is not None and not isinstance(value, (list, tuple, Mapping, np.ndarray))
-        text += f".{key}" if record else f"[{key!r}]"
-        if value is not None:
-            value = at_path(value, (key,))
-    return text

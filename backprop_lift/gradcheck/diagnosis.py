@@ -200,13 +200,13 @@ def _finding(call: Call, points: list[Point], i: int) -> tuple[str, str]:
 def _by_ratio(call: Call, points: list[Point], i: int) -> tuple[str, str] | None:
     """A factor that is one number, or a known quantity."""
     part, name = call.part(i), call.names[i]
-    factors = []
+    factors: list[float] = []
     for p in points:
         numeric, analytic = p.numeric[part], p.analytic[part]
         squared = float(numeric @ numeric)
         factor = float(analytic @ numeric) / squared if squared else math.inf
         if not squared or not _close(analytic, factor * numeric, p.size(part)):
-            factors = []
+            factors.clear()
             break
         factors.append(factor)
     if factors and max(factors) - min(factors) <= _CLOSE * abs(factors[0]):

@@ -78,7 +78,7 @@ class Recorder:
                 if len(candidates) == 1 or _is_running(inner, frame):
                     self._keep(function, inner, frame)
                     break
-        except Exception:  # noqa: S110 - a call that cannot be noted is not noted
+        except Exception:
             pass
         finally:
             sys.setprofile(self._note)
@@ -89,7 +89,9 @@ class Recorder:
             return
         code, values = frame.f_code, frame.f_locals
         count = code.co_argcount + code.co_kwonlyargcount
-        count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        count += bool(code.co_flags & inspect.CO_VARARGS) + bool(
+            code.co_flags & inspect.CO_VARKEYWORDS
+        )
         bound = {name: values[name] for name in code.co_varnames[:count]}
         sample = canonical(inner, bound, self.origin)
         if isinstance(function, types.MethodType) and sample.args:
@@ -104,21 +106,16 @@ class Recorder:
 
 
 def _python_function(function: Any) -> Any:
-    """The Python function whose frame a call of `function` enters."""
-    while not isinstance(function, types.FunctionType):
-        if isinstance(function, types.MethodType):
-            function = function.__func__
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        else:
-            return None
-    # A wrapper shares its code with all others that its decorator made, and passes on what it got.
-    seen = 0
-    while hasattr(function, "__wrapped__") and seen < 20:
-        if not isinstance(function.__wrapped__, types.FunctionType):
+    """The innermost Python function that a call of `function` enters, or None.
+
+    A wrapper shares its code with all others that its decorator made, and passes on what it got.
+    """
+    for _ in range(20):
+        inner = getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
+        if inner is None:
             break
-        function, seen = function.__wrapped__, seen + 1
-    return function
+        function = inner
+    return function if isinstance(function, types.FunctionType) else None
 
 
 def _is_running(function: Any, frame: types.FrameType) -> bool:
@@ -200,8 +197,8 @@ def _run_examples(
         examples = doctest.DocTestParser().get_examples(docs, name)
     except ValueError:
         return
-    recorder.origin = f"doctest {module.__name__}.{name}" if name != module.__name__ else (
-        f"doctest {name}"
+    recorder.origin = (
+        f"doctest {module.__name__}.{name}" if name != module.__name__ else (f"doctest {name}")
     )
     names = {**vars(module), "__name__": "__main__"}
     shown = sys.displayhook

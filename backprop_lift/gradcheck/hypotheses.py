@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .calls import Call, signature_of
-from .coordinates import Coordinates, Leaf, path_text
+from .coordinates import Coordinates
+from .leaves import Leaf, path_text
 from .samples import Sample
 
 __all__ = ["Hypothesis", "Point", "hypotheses", "option_hypotheses"]
@@ -164,14 +166,12 @@ def _rearrangements(shape: tuple[int, ...]) -> Iterator[tuple[str, Callable[[Any
         yield "written in the wrong order", lambda a: a.ravel().reshape(shape, order="F")
     for axis, length in enumerate(shape):
         if length > 1:
-            yield f"reversed along axis {axis}", lambda a, axis=axis: np.flip(a, axis)
+            yield f"reversed along axis {axis}", functools.partial(np.flip, axis=axis)
     for axis, length in enumerate(shape):
         for by in (1, -1):
             if length > 2:
-                yield (
-                    f"shifted by {by} along axis {axis}",
-                    lambda a, axis=axis, by=by: np.roll(a, by, axis),
-                )
+                shifted = functools.partial(np.roll, shift=by, axis=axis)
+                yield f"shifted by {by} along axis {axis}", shifted
 
 
 def _outputs(call: Call, i: int) -> Iterator[Hypothesis]:
@@ -181,7 +181,10 @@ def _outputs(call: Call, i: int) -> Iterator[Hypothesis]:
     leaves = call.result.leaves
     for leaf in leaves if len(leaves) > 1 else ():
         where = f"result{path_text(leaf.path, call.result.value)}"
-        masks = [("lacks what flows through", 0.0, 1.0), ("has nothing but what flows through", 1.0, 0.0)]
+        masks = [
+            ("lacks what flows through", 0.0, 1.0),
+            ("has nothing but what flows through", 1.0, 0.0),
+        ]
         for text, inside, outside in masks:
             mask = np.full(len(call.result), outside)
             mask[leaf.start : leaf.stop] = inside
@@ -200,8 +203,10 @@ def _outputs(call: Call, i: int) -> Iterator[Hypothesis]:
                 mask[leaf.start : leaf.stop] = numbers
                 yield (
                     "broadcast",
-                    f"the cotangent of {name} is not summed over axis {axis} of dzdy: "
-                    f"only index {index} counts",
+                    (
+                        f"the cotangent of {name} is not summed over axis {axis} of dzdy: "
+                        f"only index {index} counts"
+                    ),
                     lambda p, mask=mask: (p.weights * mask) @ p.jacobian[:, part],  # type: ignore[misc]
                 )
 

@@ -116,7 +116,9 @@ def _same(unbroken: Report, broken: Report) -> bool:
     ours, theirs = (
         np.array([outcome.analytic for outcome in report.outcomes]) for report in (unbroken, broken)
     )
-    return ours.shape == theirs.shape and np.allclose(ours, theirs, rtol=1e-6, atol=1e-9, equal_nan=True)
+    return ours.shape == theirs.shape and np.allclose(
+        ours, theirs, rtol=1e-6, atol=1e-9, equal_nan=True
+    )
 
 
 def mutants(entry: Entry) -> Iterator[Mutant]:
@@ -149,9 +151,7 @@ def mutants(entry: Entry) -> Iterator[Mutant]:
             yield _mutant(entry, key, broken, operator, argument, text)
 
 
-def _mutant(
-    entry: Entry, key: str, broken: Any, operator: str, argument: str, text: str
-) -> Mutant:
+def _mutant(entry: Entry, key: str, broken: Any, operator: str, argument: str, text: str) -> Mutant:
     rule = entry.rule
     options = {**rule.options, key: broken, "wrt": rule.wrt}
     changed = Rule(rule.original, rule.name, rule.where, options)
@@ -160,12 +160,16 @@ def _mutant(
     return Mutant(operator, argument, text, made)
 
 
-def _broken(function: Any, key: str, rule: Rule, place: int | None) -> Iterator[tuple[str, str, Any]]:
+def _broken(
+    function: Any, key: str, rule: Rule, place: int | None
+) -> Iterator[tuple[str, str, Any]]:
     yield from _spoiled(function, key, rule, place)
     yield from _source_and_options(function, rule)
 
 
-def _spoiled(function: Any, key: str, rule: Rule, place: int | None) -> Iterator[tuple[str, str, Any]]:
+def _spoiled(
+    function: Any, key: str, rule: Rule, place: int | None
+) -> Iterator[tuple[str, str, Any]]:
     """The function of a rule with its outcome spoiled, or that of one of several arguments."""
     for operator, spoil in _SPOILS.items():
         if key == "derivative" and operator in ("transposed", "reversed"):

@@ -1,21 +1,23 @@
-"""Oracles: derivatives of a plain function along a line, by other means than its rule.
+"""The oracle: the derivative of a plain function along a line, by other means than its rule.
 
 `slope` takes central differences at falling steps, extrapolates them, and gives the estimate with
 its error bar. The same values give the slopes of either side, which tell a kink, an edge of the
-domain and a jump from a smooth point. `complex_slope` and `taylor_order` are second opinions.
+domain and a jump from a smooth point.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Line", "Shape", "Slope", "complex_slope", "slope", "taylor_order"]
+from .lines import Line
+
+__all__ = ["Shape", "Slope", "slope"]
 
 Vector = npt.NDArray[np.float64]
 Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
@@ -25,62 +27,6 @@ _RATIO: Final = 4.0
 _FIRST_STEP: Final = 2.0**-5
 _LEVELS: Final = 15
 _SETTLED: Final = 1e-7
-
-
-class Line:
-    """The results of a function along a line through a point.
-
-    Parameters
-    ----------
-    evaluate : callable
-        Takes a vector of coordinates; gives those of the result, or None where there is none.
-    origin, direction : ndarray, shape (n,)
-    result : ndarray, shape (m,)
-        The result at the origin. Its parts that are not finite are ignored along the whole line.
-    eps : float, optional
-        Precision of the numbers in the result or the arguments, whichever is coarser.
-
-    Attributes
-    ----------
-    calls : int
-        How often the function was called.
-    """
-
-    def __init__(
-        self,
-        evaluate: Callable[[Vector], Vector | None],
-        origin: Vector,
-        direction: Vector,
-        result: Vector,
-        eps: float = 2.0**-52,
-    ) -> None:
-        self.evaluate = evaluate
-        self.origin = origin
-        self.direction = direction
-        self.result = result
-        self.finite = np.isfinite(result)
-        self.eps = eps
-        self.calls = 0
-        self._found: dict[float, Vector | None] = {0.0: np.where(self.finite, result, 0.0)}
-
-    def __call__(self, t: float) -> Vector | None:
-        """The result at ``origin + t * direction``, or None where it has a part that is not finite."""
-        if t not in self._found:
-            self.calls += 1
-            there = self.evaluate(self.origin + t * self.direction)
-            if there is not None:
-                if there.shape != self.result.shape:
-                    there = None
-                else:
-                    there = np.where(self.finite, there, 0.0)
-                    if not np.isfinite(there).all():
-                        there = None
-            self._found[t] = there
-        return self._found[t]
-
-    def steps(self) -> list[float]:
-        """Distances at which the result is known, largest first."""
-        return sorted({abs(t) for t in self._found if t}, reverse=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -233,7 +179,7 @@ def _consistent(levels: list[_Level]) -> list[_Level]:
     """
     pairs = [
         (a, b)
-        for a, b in zip(levels, levels[1:], strict=False)
+        for a, b in itertools.pairwise(levels)
         if max(a.error, b.error) < 0.1 * abs(b.twice)
         and abs(a.twice - b.twice) <= min(a.error + b.error, 0.01 * abs(b.twice))
     ]
@@ -242,21 +188,34 @@ def _consistent(levels: list[_Level]) -> list[_Level]:
         for level in levels
         if not any(
             finer.step < level.step
-            and all(abs(level.twice - c.twice) > 3 * (level.error + c.error) for c in (finer, finest))
+            and all(
+                abs(level.twice - c.twice) > 3 * (level.error + c.error) for c in (finer, finest)
+            )
             for finer, finest in pairs
         )
     ] or levels[-1:]
 
 
 def _spread(levels: list[_Level]) -> float:
-    """The noise of the function, whatever its cause: what its values at small steps scatter by."""
+    """The noise of the function, whatever its cause: what its values scatter by.
+
+    Seen in how the differences at the smallest steps change, and in how the slope of either side
+    goes to and fro from step to step, where a kink or a jump nearby would turn it once.
+    """
     if len(levels) < 9:
         return 0.0
     changes = [
-        abs(b.central - a.central) * b.step
-        for a, b in zip(levels[-6:], levels[-5:], strict=False)
+        abs(b.central - a.central) * b.step for a, b in zip(levels[-6:], levels[-5:], strict=False)
     ]
-    return sorted(changes)[len(changes) // 2]
+    turns = []
+    for side in ("left", "right"):
+        slopes = [getattr(level, side) for level in levels]
+        for k in range(len(slopes) - 2):
+            there, back = slopes[k + 1] - slopes[k], slopes[k + 2] - slopes[k + 1]
+            if there * back < 0:
+                turns.append(min(abs(there) * levels[k + 1].step, abs(back) * levels[k + 2].step))
+    turns.sort(reverse=True)
+    return max(sorted(changes)[len(changes) // 2], turns[2] if len(turns) > 2 else 0.0)
 
 
 def _kink(levels: list[_Level], spread: float) -> Slope | None:
@@ -285,12 +244,12 @@ def _kink(levels: list[_Level], spread: float) -> Slope | None:
 
 def _falls_below(levels: list[_Level], level: _Level, spread: float) -> bool:
     """Is the bend clearly smaller at a step below, where noise would still let it be seen?"""
-    for lower in levels:
-        noise = max(lower.noise, spread / lower.step)
-        if lower.step < level.step and 4 * noise < abs(level.bend):
-            if abs(lower.bend) < 0.5 * abs(level.bend):
-                return True
-    return False
+    size = abs(level.bend)
+    return any(
+        abs(lower.bend) < 0.5 * size and 4 * max(lower.noise, spread / lower.step) < size
+        for lower in levels
+        if lower.step < level.step
+    )
 
 
 def _jump_or_pole(levels: list[_Level]) -> Slope | None:
@@ -300,7 +259,7 @@ def _jump_or_pole(levels: list[_Level]) -> Slope | None:
     tail = levels[-6:]
     for side in ("central", "left", "right"):
         slopes = [getattr(level, side) for level in tail]
-        growth = [b / a if a else 0.0 for a, b in zip(slopes, slopes[1:], strict=False)]
+        growth = [b / a if a else 0.0 for a, b in itertools.pairwise(slopes)]
         # Noise grows as fast, but neither steadily nor with one sign.
         if min(growth) > 1.05 and max(growth) < 1.1 * min(growth):
             if abs(slopes[-1]) < 8 * tail[-1].noise:
@@ -339,9 +298,9 @@ def _at_edge(levels: list[_Level], both: list[_Level]) -> Slope:
 
 def _one_sided(levels: list[_Level], slopes: list[float]) -> tuple[float, float, float]:
     """Extrapolated slope of one side: first the term in h goes, then that in h**2."""
-    once = [(_RATIO * b - a) / (_RATIO - 1) for a, b in zip(slopes, slopes[1:], strict=False)]
+    once = [(_RATIO * b - a) / (_RATIO - 1) for a, b in itertools.pairwise(slopes)]
     square = _RATIO**2
-    twice = [(square * b - a) / (square - 1) for a, b in zip(once, once[1:], strict=False)]
+    twice = [(square * b - a) / (square - 1) for a, b in itertools.pairwise(once)]
     errors = [
         max(abs(b - a), abs(c - b) / 64) + level.noise
         for a, b, c, level in zip(once, once[1:], once[2:], levels[3:], strict=False)
@@ -352,50 +311,4 @@ def _one_sided(levels: list[_Level], slopes: list[float]) -> tuple[float, float,
 
 def _vanishes(slopes: list[float]) -> bool:
     sizes = [abs(s) for s in slopes]
-    return all(b <= 0.75 * a for a, b in zip(sizes, sizes[1:], strict=False)) or not any(sizes)
-
-
-def complex_slope(
-    evaluate: Callable[[Any], Any], origin: Vector, direction: Vector, weights: Vector
-) -> float:
-    """The derivative along a direction by a complex step, exact to rounding.
-
-    Right only where the function is analytic and takes complex numbers; nan where it refuses.
-    What it gives must therefore agree with differences before it is believed.
-
-    References
-    ----------
-    W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions",
-    SIAM Review 40 (1998) 110-112.
-    """
-    step = 1e-30
-    try:
-        there = np.asarray(evaluate(origin + 1j * step * direction))
-    except Exception:
-        return math.nan
-    if there.dtype.kind != "c" or there.shape != weights.shape:
-        return math.nan
-    return float(weights @ there.imag) / step
-
-
-def taylor_order(line: Line, weights: Vector, analytic: float) -> float:
-    """Order at which ``z(h) - z(0) - analytic * h`` vanishes, from the values at hand.
-
-    Two or more for a right derivative, one for a wrong one; nan where rounding hides it.
-    """
-    weights = np.where(line.finite, weights, 0.0)
-    here = line(0.0)
-    assert here is not None
-    floor = 64 * line.eps * float(np.linalg.norm(weights * here))
-    logs: list[tuple[float, float]] = []
-    for step in line.steps():
-        there = line(step)
-        if there is None:
-            continue
-        remainder = abs(float(weights @ (there - here)) - analytic * step)
-        if remainder > floor and math.isfinite(remainder):
-            logs.append((math.log(step), math.log(remainder)))
-    if len(logs) < 2:
-        return math.nan
-    (x0, y0), (x1, y1) = logs[0], logs[min(len(logs) - 1, 2)]
-    return (y0 - y1) / (x0 - x1)
+    return all(b <= 0.75 * a for a, b in itertools.pairwise(sizes)) or not any(sizes)

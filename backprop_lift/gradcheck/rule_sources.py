@@ -78,7 +78,10 @@ def _changes(site: ast.AST) -> Iterator[tuple[str, str, Any]]:
         name = site.func.attr
         if name in _UNWRAPPED:
             operator = _UNWRAPPED[name].split()[1] + " dropped"
-            of_module = isinstance(site.func.value, ast.Name) and site.func.value.id in ("np", "numpy")
+            of_module = isinstance(site.func.value, ast.Name) and site.func.value.id in (
+                "np",
+                "numpy",
+            )
             if of_module and site.args:
                 yield operator, ast.unparse(site), lambda node: node.args[0]
             elif not of_module:
@@ -164,7 +167,11 @@ def _compiled(tree: Any, function: types.FunctionType) -> Any:
     cells = function.__closure__ or ()
     free = function.__code__.co_freevars
     arguments = ast.arguments(
-        posonlyargs=[], args=[ast.arg(name) for name in free], kwonlyargs=[], kw_defaults=[], defaults=[]
+        posonlyargs=[],
+        args=[ast.arg(name) for name in free],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
     )
     factory = ast.FunctionDef("_factory", arguments, inner, [], type_params=[])  # type: ignore[call-arg]
     module = ast.fix_missing_locations(ast.Module([factory], []))

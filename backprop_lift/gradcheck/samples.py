@@ -16,7 +16,8 @@ import numpy as np
 
 from .._registry import Entry, registry
 from ..errors import SampleError
-from .coordinates import Coordinates, parts
+from .coordinates import Coordinates
+from .leaves import parts
 
 __all__ = ["Sample", "distinct", "perturbed", "samples_of", "shape_of_call"]
 
@@ -73,7 +74,7 @@ def samples_of(function: Any, *, seed: int = 0, entry: Entry | None = None) -> l
     entry = registry.find(function) if entry is None else entry
     if entry is None or entry.samples is None:
         return []
-    given = entry.samples
+    given: Any = entry.samples
     if callable(given):
         given = given(np.random.default_rng(seed))
     names = _parameter_names(function)
@@ -125,7 +126,9 @@ def _shape(value: Any, depth: int = 0) -> Any:
         name = getattr(value, "__qualname__", None)
         return (type(value).__name__, name if isinstance(name, str) else "")
     # A long list of equals is one kind, whatever its length.
-    inner = [(str(key) if not isinstance(key, int) else "", _shape(p, depth + 1)) for key, p in found]
+    inner = [
+        (str(key) if not isinstance(key, int) else "", _shape(p, depth + 1)) for key, p in found
+    ]
     return (type(value).__name__, tuple(sorted(set(inner), key=repr)))
 
 
@@ -151,9 +154,7 @@ def distinct(samples: Iterable[Sample], limit: int, each: int = 3) -> list[Sampl
     return [sample for found in rounds for sample in found][:limit]
 
 
-def perturbed(
-    sample: Sample, rng: np.random.Generator, *, relative: float = 0.05
-) -> Sample:
+def perturbed(sample: Sample, rng: np.random.Generator, *, relative: float = 0.05) -> Sample:
     """A call like another, with its real and complex numbers moved a little.
 
     Integers, strings and options stay. A number moves by `relative` of its size, one that is zero

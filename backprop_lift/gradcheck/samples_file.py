@@ -17,7 +17,7 @@ import os
 import sys
 import tempfile
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,19 +57,16 @@ def dumped(value: Any, depth: int = 0) -> Any:
     if cls is list:
         return [dumped(part, depth + 1) for part in value]
     if cls in (tuple, set, frozenset):
-        parts = sorted(value, key=repr) if cls is not tuple else value
+        parts = value if cls is tuple else sorted(value, key=repr)
         return {cls.__name__: [dumped(part, depth + 1) for part in parts]}
-    if cls is dict:
+    if isinstance(value, dict) and cls is dict:
         return {"dict": [[dumped(k, depth + 1), dumped(v, depth + 1)] for k, v in value.items()]}
     return _dumped_other(value, cls, depth)
 
 
 def _dumped_array(value: Any) -> Any:
-    if value.size > _LARGEST:
+    if value.size > _LARGEST or value.dtype.kind not in "fciubU" or value.dtype.byteorder == ">":
         raise _unsaid(value)
-    if value.dtype.kind not in "fciub" or value.dtype.byteorder == ">":
-        if value.dtype.kind != "U":
-            raise _unsaid(value)
     flat = [dumped(number) for number in value.ravel().tolist()]
     shaped: Any = flat
     for length in reversed(value.shape[1:]):
@@ -96,7 +93,8 @@ def _dumped_other(value: Any, cls: type, depth: int) -> Any:
         if _found(name) is value:
             return {"name": name}
     elif is_namedtuple(cls):
-        fields = [[name, dumped(part, depth + 1)] for name, part in zip(cls._fields, value, strict=True)]  # type: ignore[attr-defined]
+        names: Any = value._fields
+        fields = [[name, dumped(part, depth + 1)] for name, part in zip(names, value, strict=True)]
         return {"record": f"{cls.__module__}.{cls.__qualname__}", "fields": dict(fields)}
     elif is_record(value) and _found(f"{cls.__module__}.{cls.__qualname__}") is cls:
         fields = [[name, dumped(part, depth + 1)] for name, part in fields_of(value)]
@@ -128,26 +126,19 @@ def loaded(said: Any) -> Any:
         return [loaded(part) for part in said]
     if not isinstance(said, dict):
         return said
-    if "array" in said:
-        array = np.array(_loaded_numbers(said["array"]), np.dtype(said["dtype"]))
-        return array.reshape(said["shape"]) if "shape" in said else array
-    if "record" in said:
-        return _loaded_record(said)
-    if "scalar" in said:
-        return np.dtype(said["dtype"]).type(loaded(said["scalar"]))
-    ((tag, content),) = said.items() if len(said) == 1 else (("", None),)
-    if tag == "complex":
-        return complex(loaded(content[0]), loaded(content[1]))
-    if tag == "dict":
-        return {loaded(key): loaded(part) for key, part in content}
-    make = _TAGS.get(tag)
-    if make is None:
-        raise SampleError(
-            "A samples file has a tag that is not known.",
-            "Record it again with this version.",
-            got=json.dumps(said)[:80],
-        )
-    return make(content)
+    for tag, make in _TAGGED.items():
+        if tag in said:
+            return make(said)
+    raise SampleError(
+        "A samples file has a tag that is not known.",
+        "Record it again with this version.",
+        got=json.dumps(said)[:80],
+    )
+
+
+def _loaded_array(said: dict[str, Any]) -> Any:
+    array = np.array(_loaded_numbers(said["array"]), np.dtype(said["dtype"]))
+    return array.reshape(said["shape"]) if "shape" in said else array
 
 
 def _loaded_numbers(said: Any) -> Any:
@@ -164,16 +155,22 @@ def _loaded_record(said: Mapping[str, Any]) -> Any:
     return rebuilt(object.__new__(cls), fields)
 
 
-_TAGS: Final = {
-    "float": float,
-    "tuple": lambda parts: tuple(loaded(part) for part in parts),
-    "set": lambda parts: {loaded(part) for part in parts},
-    "frozenset": lambda parts: frozenset(loaded(part) for part in parts),
-    "slice": lambda parts: slice(*(loaded(part) for part in parts)),
-    "range": lambda parts: range(*parts),
-    "dtype": np.dtype,
-    "datetime": datetime.datetime.fromisoformat,
-    "name": lambda name: _needed(name),
+# In order: the tags of two entries first.
+_TAGGED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+    "array": _loaded_array,
+    "record": lambda said: _loaded_record(said),
+    "scalar": lambda said: np.dtype(said["dtype"]).type(loaded(said["scalar"])),
+    "complex": lambda said: complex(*(loaded(part) for part in said["complex"])),
+    "dict": lambda said: {loaded(key): loaded(part) for key, part in said["dict"]},
+    "float": lambda said: float(said["float"]),
+    "tuple": lambda said: tuple(loaded(part) for part in said["tuple"]),
+    "set": lambda said: {loaded(part) for part in said["set"]},
+    "frozenset": lambda said: frozenset(loaded(part) for part in said["frozenset"]),
+    "slice": lambda said: slice(*(loaded(part) for part in said["slice"])),
+    "range": lambda said: range(*said["range"]),
+    "dtype": lambda said: np.dtype(said["dtype"]),
+    "datetime": lambda said: datetime.datetime.fromisoformat(said["datetime"]),
+    "name": lambda said: _needed(said["name"]),
 }
 
 

@@ -64,7 +64,9 @@ class Outcome:
         return text + (f" ({self.seen})" if self.seen else "")
 
 
-def compared(found: Slope, analytic: float, *, floor: float, eps: float) -> tuple[Verdict, bool, str]:
+def compared(
+    found: Slope, analytic: float, *, floor: float, eps: float
+) -> tuple[Verdict, bool, str]:
     """Verdict on a derivative, given the slope that an oracle found.
 
     Parameters
@@ -95,9 +97,13 @@ def compared(found: Slope, analytic: float, *, floor: float, eps: float) -> tupl
         return "kink", low - slack <= analytic <= high + slack, found.seen
     tolerance = _BARS * found.error + relative * abs(found.value) + floor
     if abs(analytic - found.value) > tolerance:
+        if found.shape == "rough":
+            return "noise", True, "differences do not settle"
         return "wrong", False, found.seen
     signal = max(abs(analytic), abs(found.value))
-    if _BARS * found.error > 0.1 * signal or signal <= floor:
+    # An agreement far within a wide error bar is no chance.
+    close = abs(analytic - found.value) <= 1e-4 * signal and _BARS * found.error <= signal
+    if (_BARS * found.error > 0.1 * signal and not close) or signal <= floor:
         if abs(analytic) <= floor:
             return "no evidence", True, found.seen or "the slope is zero"
         return "noise", True, "the error bar is as large as the slope"
@@ -210,7 +216,7 @@ class Report:
         count = len(self.samples)
         lines = [f"{self.name}: {self.verdict}, {count} call{'s' * (count != 1)}"]
         width = max(map(len, self.arguments), default=0)
-        for name, verdict in self.per_argument.items():
+        for name in self.arguments:
             here = [o for o in self.outcomes if o.argument == name]
             lines.append(f"  {name:{width}}  {_counted(here)}")
         lines += [f"  {problem.kind}: {problem.text}" for problem in _once(self.problems)]
@@ -226,8 +232,10 @@ def _once(problems: list[Problem]) -> list[Problem]:
 def _counted(outcomes: list[Outcome]) -> str:
     words: dict[str, int] = {}
     for outcome in outcomes:
-        word = outcome.verdict if outcome.accepted or outcome.verdict == "wrong" else (
-            f"{outcome.verdict}, not accepted"
+        word = (
+            outcome.verdict
+            if outcome.accepted or outcome.verdict == "wrong"
+            else (f"{outcome.verdict}, not accepted")
         )
         words[word] = words.get(word, 0) + 1
     return ", ".join(f"{word} ({count})" for word, count in words.items())

@@ -26,8 +26,8 @@ from .._run import backprop_with, grad_bp
 from .._space import ZERO
 
 __all__ = [
-    "elementwise_root", "gradient_of", "jacobian_of", "on_plain_values", "plain", "settled", "system_root",
-    "without_gradient",
+    "elementwise_root", "gradient_of", "jacobian_of", "on_plain_values", "plain", "settled",
+    "system_root", "without", "without_gradient",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -50,7 +50,12 @@ def settled(y: Any) -> Any:
 
 
 def on_plain_values(f: Any) -> Any:
-    """A function as a solver may call it: nothing that it captured reaches the solver."""
+    """A function as a solver may call it: nothing that it captured reaches the solver.
+
+    What is not callable, such as a constant or None in its place, is made plain.
+    """
+    if not callable(f):
+        return plain(f)
 
     @functools.wraps(f)  # solvers read how many arguments it takes
     def on_plain(*args: Any, **kwargs: Any) -> Any:
@@ -59,7 +64,7 @@ def on_plain_values(f: Any) -> Any:
     return on_plain
 
 
-def _without(value: Any, tape: Any) -> Any:
+def without(value: Any, tape: Any) -> Any:
     """A value with the BVar of one tape taken off."""
     if value.__class__ is BVar and value._bvar_space.tape is tape:
         return value._bvar_value
@@ -102,10 +107,10 @@ def _root(f: Function, x: Any, slope_at: Function, moved: Function, doubt: Any =
     if not has_bvar(y):
         return x
     tape = youngest((y,))
-    older = _root(lambda v: _without(settled(f(v)), tape), x, slope_at, moved, doubt)
+    older = _root(lambda v: without(settled(f(v)), tape), x, slope_at, moved, doubt)
     if older is not x:
         x, y = older, settled(f(older))
-    slope = _without(slope_at(lambda v: settled(f(v)), x), tape)
+    slope = without(slope_at(lambda v: settled(f(v)), x), tape)
     if np.shape(y) != np.shape(x):
         y = np.reshape(y, np.shape(x))
     if doubt is not None:

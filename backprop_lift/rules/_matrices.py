@@ -6,25 +6,45 @@ gradients of gradients pass through it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .._bvar import has_bvar, value_of
+from .._registry import twin_of
+
 __all__ = [
+    "Samples",
     "adjoint",
     "array_like",
+    "as_columns",
     "column",
+    "complex_normal",
     "conj",
     "diagonal_matrix",
+    "plain",
     "read_from_one_triangle",
+    "rectangular_samples",
     "row",
+    "square_samples",
     "summed_to",
+    "through_twin",
 ]
+
+Samples = list[tuple[Any, ...]]
 
 
 def array_like(x: Any) -> Any:
     """Return a list, number or other array-like as an array; arrays and BVars as they are."""
     return x if hasattr(x, "ndim") else np.asarray(x)
+
+
+def plain(x: Any) -> Any:
+    """Return a value without any tape, however deeply runs are nested; for decisions only."""
+    while has_bvar(x):
+        x = value_of(x)
+    return x
 
 
 def conj(x: Any) -> Any:
@@ -45,6 +65,11 @@ def column(x: Any) -> Any:
 def row(x: Any) -> Any:
     """Return each vector as a matrix of one row."""
     return x[..., None, :]
+
+
+def as_columns(b: Any, *solutions: Any) -> list[Any]:
+    """Return solutions as matrices of columns, if the right-hand side `b` is one vector."""
+    return [column(x) if np.ndim(b) == 1 else x for x in solutions]
 
 
 def diagonal_matrix(x: Any) -> Any:
@@ -81,3 +106,32 @@ def summed_to(dzdx: Any, shape: tuple[int, ...]) -> Any:
     )
     axes = (*range(extra), *stretched)
     return np.reshape(np.sum(dzdx, axis=axes), shape) if axes else dzdx
+
+
+def through_twin(original: Any) -> Callable[..., Any]:
+    """Return a function that calls the twin of another, which is looked up at each call."""
+    return lambda *args, **settings: twin_of(original)(*args, **settings)
+
+
+def complex_normal(rng: np.random.Generator, *shape: int) -> Any:
+    """Return normally distributed complex numbers, for samples."""
+    return rng.normal(size=shape) + 1j * rng.normal(size=shape)
+
+
+def square_samples(rng: np.random.Generator) -> Samples:
+    """Return calls with regular matrices: a real one, a stack and a complex one."""
+    regular = 2 * np.eye(3)
+    return [
+        (rng.normal(size=(3, 3)) + regular,),
+        (rng.normal(size=(2, 1, 3, 3)) + regular,),
+        (complex_normal(rng, 3, 3) + regular,),
+    ]
+
+
+def rectangular_samples(rng: np.random.Generator) -> Samples:
+    """Return calls with a tall matrix, a stack of wide ones and a complex one."""
+    return [
+        (rng.normal(size=(3, 2)),),
+        (rng.normal(size=(4, 2, 3)),),
+        (complex_normal(rng, 3, 2),),
+    ]

@@ -9,7 +9,6 @@ was not chosen does not become nan. Where the chosen are tied, they share it equ
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Callable
 from typing import Any, Final
@@ -21,7 +20,7 @@ from .._lift import lifted, locally_constant
 from .._space import ZERO
 from .numpy_shapes import array_of, plain
 
-__all__ = ["ELEMENTARY", "over", "times", "unbounded"]
+__all__ = ["ELEMENTARY", "over", "times"]
 
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
 
@@ -54,35 +53,12 @@ def _pairs(low: float, high: float, *, analytic: bool = False) -> Samples:
     return samples
 
 
-# A derivative is infinite at the edge of a domain and where its function overflows, and no number
-# outside. What has no influence on the result there, such as a branch that np.where did not take,
-# has no gradient: 0 times such a derivative is 0, not nan.
-
-
-class _Unbounded:
-    """A derivative that is infinite or no number somewhere, and yields to a cotangent of 0."""
-
-    __slots__ = ("_dydx",)
-    __array_ufunc__ = None  # lets `dzdy * self` come to __rmul__
-
-    def __init__(self, dydx: Any) -> None:
-        self._dydx = dydx
-
-    def __rmul__(self, dzdy: Any) -> Any:
-        used = np.isfinite(plain(self._dydx)) | np.not_equal(plain(dzdy), 0)
-        return dzdy * np.conjugate(np.where(used, self._dydx, 0.0))
-
-
-def unbounded(dydx: Any) -> Any:
-    """A derivative by which a cotangent is to be multiplied, so that 0 stays 0 at a pole of it."""
-    slope = plain(dydx)
-    # infinite or nan as soon as one element is; takes a third of the time of np.isfinite
-    total = np.vdot(slope, slope) if slope.__class__ is np.ndarray else slope
-    return dydx if cmath.isfinite(total) else _Unbounded(dydx)
-
-
 def over(dzdy: Any, denominator: Any) -> Any:
-    """``dzdy / denominator``, and 0 where `dzdy` is 0 and the denominator 0 or nan."""
+    """``dzdy / denominator``, and 0 where `dzdy` is 0 and the denominator 0 or nan.
+
+    What has no influence on the result, as a branch that ``np.where`` did not take, has no
+    gradient at a pole either.
+    """
     usable = np.greater(np.abs(plain(denominator)), 0)
     if np.all(usable):
         return dzdy / denominator
@@ -101,24 +77,24 @@ def _cathetus(x: Any) -> Any:
 
 # name -> dy/dx, and an interval to take samples from
 ELEMENTARY: Final[dict[str, tuple[Callable[..., Any], float, float]]] = {
-    "acos": (lambda x: unbounded(-1 / _cathetus(x)), -0.9, 0.9),
-    "acosh": (lambda result: unbounded(1 / np.sinh(result)), 1.2, 3),
-    "asin": (lambda x: unbounded(1 / _cathetus(x)), -0.9, 0.9),
+    "acos": (lambda x: -1 / _cathetus(x), -0.9, 0.9),
+    "acosh": (lambda result: 1 / np.sinh(result), 1.2, 3),
+    "asin": (lambda x: 1 / _cathetus(x), -0.9, 0.9),
     "asinh": (lambda result: 1 / np.cosh(result), -3, 3),
     "atan": (lambda x: 1 / (1 + 1.0 * x * x), -3, 3),
-    "atanh": (lambda x: unbounded(1 / ((1 - x) * (1 + x))), -0.9, 0.9),
+    "atanh": (lambda x: 1 / ((1 - x) * (1 + x)), -0.9, 0.9),
     "cos": (lambda x: -np.sin(x), -3, 3),
-    "cosh": (lambda x: unbounded(np.sinh(x)), -2, 2),
-    "exp": (lambda result: unbounded(result), -2, 2),
-    "exp2": (lambda result: unbounded(_LOG_2 * result), -2, 2),
-    "expm1": (lambda x: unbounded(np.exp(x)), -2, 2),
-    "log": (lambda x: unbounded(1 / x), 0.5, 3),
-    "log10": (lambda x: unbounded(1 / (_LOG_10 * x)), 0.5, 3),
-    "log1p": (lambda x: unbounded(1 / (1.0 + x)), -0.5, 3),
-    "log2": (lambda x: unbounded(1 / (_LOG_2 * x)), 0.5, 3),
+    "cosh": (lambda x: np.sinh(x), -2, 2),
+    "exp": (lambda result: result, -2, 2),
+    "exp2": (lambda result: _LOG_2 * result, -2, 2),
+    "expm1": (lambda x: np.exp(x), -2, 2),
+    "log": (lambda x: 1 / x, 0.5, 3),
+    "log10": (lambda x: 1 / (_LOG_10 * x), 0.5, 3),
+    "log1p": (lambda x: 1 / (1.0 + x), -0.5, 3),
+    "log2": (lambda x: 1 / (_LOG_2 * x), 0.5, 3),
     "sin": (lambda x: np.cos(x), -3, 3),
-    "sinh": (lambda x: unbounded(np.cosh(x)), -2, 2),
-    "sqrt": (lambda result: unbounded(0.5 / result), 0.5, 3),
+    "sinh": (lambda x: np.cosh(x), -2, 2),
+    "sqrt": (lambda result: 0.5 / result, 0.5, 3),
     "tan": (lambda result: 1 + result * result, -1.2, 1.2),
     "tanh": (lambda result: 1 - result * result, -2, 2),
 }
@@ -237,16 +213,14 @@ lifted(
 
 def _float_power_by_base(x1: Any, x2: Any) -> Any:
     flat = np.equal(plain(x1), 0) & np.equal(plain(x2), 0)
-    return unbounded(x2 * np.float_power(x1, np.where(flat, 1.0, np.subtract(x2, 1.0))))
+    return x2 * np.float_power(x1, np.where(flat, 1.0, np.subtract(x2, 1.0)))
 
 
 lifted(
     derivative={
         "x1": _float_power_by_base,
         # 0 ** x2 is flat in x2
-        "x2": lambda x1, result: unbounded(
-            result * np.log(np.where(np.equal(plain(x1), 0), 1.0, x1))
-        ),
+        "x2": lambda x1, result: result * np.log(np.where(np.equal(plain(x1), 0), 1.0, x1)),
     },
     samples=_pairs(0.5, 2, analytic=True),
 )(np.float_power)

@@ -19,12 +19,16 @@ from typing import Any
 import numpy as np
 
 from .._lift import lifted
+from ._matrices import Samples
 
 __all__: list[str] = []
 
-Samples = list[tuple[Any, ...]]
-
-_OTHER_NORM = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
+_OTHER_NORM: dict[Any, Any] = {
+    None: "forward",
+    "backward": "forward",
+    "forward": "backward",
+    "ortho": "ortho",
+}
 
 
 def _fitted(x: Any, like: Any, axis: int) -> Any:
@@ -51,21 +55,21 @@ def _counts(n: int, like: Any, axis: int) -> Any:
 # One axis
 
 
-def _fft_grad(dzdy: Any, a: Any, axis: int, norm: str | None) -> Any:
+def _fft_grad(dzdy: Any, a: Any, axis: int, norm: Any) -> Any:
     return _fitted(np.fft.ifft(dzdy, axis=axis, norm=_OTHER_NORM[norm]), a, axis)
 
 
-def _ifft_grad(dzdy: Any, a: Any, axis: int, norm: str | None) -> Any:
+def _ifft_grad(dzdy: Any, a: Any, axis: int, norm: Any) -> Any:
     return _fitted(np.fft.fft(dzdy, axis=axis, norm=_OTHER_NORM[norm]), a, axis)
 
 
-def _rfft_grad(dzdy: Any, a: Any, n: int | None, axis: int, norm: str | None) -> Any:
+def _rfft_grad(dzdy: Any, a: Any, n: int | None, axis: int, norm: Any) -> Any:
     n = np.shape(a)[axis] if n is None else n
     halved = dzdy / _counts(n, dzdy, axis)
     return _fitted(np.fft.irfft(halved, n, axis, _OTHER_NORM[norm]), a, axis)
 
 
-def _irfft_grad(dzdy: Any, a: Any, axis: int, norm: str | None) -> Any:
+def _irfft_grad(dzdy: Any, a: Any, axis: int, norm: Any) -> Any:
     terms = np.fft.rfft(dzdy, axis=axis, norm=_OTHER_NORM[norm])
     return _fitted(terms * _counts(dzdy.shape[axis], terms, axis), a, axis)
 
@@ -106,11 +110,11 @@ for _original, _grad, _samples in (
 # One axis, the spectrum in the place of the signal
 
 
-def _hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
+def _hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     return np.fft.irfft(np.conj(a), n, axis, _OTHER_NORM[norm])
 
 
-def _ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
+def _ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     return np.conj(np.fft.rfft(a, n, axis, _OTHER_NORM[norm]))
 
 
@@ -130,19 +134,19 @@ def _lengths(a: Any, s: Sequence[Any] | None, axes: Sequence[int] | None) -> lis
     return [(None if n == -1 else n, axis) for n, axis in zip(s, axes, strict=True)]
 
 
-def _fftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
+def _fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     for n, axis in reversed(_lengths(a, s, axes)):
         a = np.fft.fft(a, n, axis, norm)
     return a
 
 
-def _ifftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
+def _ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     for n, axis in reversed(_lengths(a, s, axes)):
         a = np.fft.ifft(a, n, axis, norm)
     return a
 
 
-def _rfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
+def _rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     *others, (n, axis) = _lengths(a, s, axes)
     a = np.fft.rfft(a, n, axis, norm)
     for n, axis in reversed(others):
@@ -150,7 +154,7 @@ def _rfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> 
     return a
 
 
-def _irfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
+def _irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     *others, (last, last_axis) = _lengths(a, s, axes)
     for n, axis in others:
         a = np.fft.ifft(a, n, axis, norm)
@@ -158,7 +162,7 @@ def _irfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None) ->
 
 
 def _in_two(twin: Any) -> Any:
-    def in_two(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
+    def in_two(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
         return twin(a, s, axes, norm)
 
     return in_two
@@ -213,5 +217,5 @@ def _per_sample(frequencies: Any) -> Any:
     return twin
 
 
-for _original in (np.fft.fftfreq, np.fft.rfftfreq):
-    lifted(twin=_per_sample(_original), samples=[(5, 0.3), (6, 2.0)])(_original)
+for _frequencies in (np.fft.fftfreq, np.fft.rfftfreq):
+    lifted(twin=_per_sample(_frequencies), samples=[(5, 0.3), (6, 2.0)])(_frequencies)

@@ -14,7 +14,8 @@ import numpy as np
 
 from .._registry import Entry, Kind, dotted_name, registry, twin_of
 from ..errors import ConversionError
-from .numpy_shapes import astype, numbered, plain
+from ._arrays import numbered, plain
+from .numpy_shapes import astype
 
 __all__: list[str] = []
 
@@ -24,9 +25,10 @@ def _reshape(self: Any, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
 
 
 def _transpose(self: Any, *axes: Any) -> Any:
+    order: Any = axes or None
     if len(axes) == 1 and (axes[0] is None or np.ndim(axes[0])):
-        axes = axes[0]
-    return np.transpose(self, axes or None)
+        order = axes[0]
+    return np.transpose(self, order)
 
 
 def _compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
@@ -213,7 +215,7 @@ _OF_VALUE = {  # what only the value can tell, which nothing flows through
     "base": lambda self: np.asarray(plain(self)).base,
     "flags": lambda self: np.asarray(plain(self)).flags,
     "is_integer": lambda self: np.float64(plain(self)).is_integer(),
-    "tobytes": lambda self, order="C": np.asarray(plain(self)).tobytes(order),
+    "tobytes": lambda self, *order: np.asarray(plain(self)).tobytes(*order),
 }
 
 

@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar import value_of
 from .._lift import lifted
-from ._matrices import adjoint, array_like, column, conj, row, summed_to
+from ._matrices import (
+    Samples,
+    adjoint,
+    array_like,
+    column,
+    complex_normal,
+    conj,
+    plain,
+    row,
+    summed_to,
+)
 
 __all__: list[str] = []
-
-Samples = list[tuple[Any, ...]]
-
-
-def _turned(rng: np.random.Generator, *shape: int) -> Any:
-    return rng.normal(size=shape) + 1j * rng.normal(size=shape)
 
 
 # Values
@@ -52,30 +55,34 @@ def _polyval_samples(rng: np.random.Generator) -> Samples:
         (p[:1], x),
         (rng.normal(size=(4, 3)), x),
         (rng.normal(size=(4, 2, 1)), x[0]),
-        (_turned(rng, 4), _turned(rng, 3)),
+        (complex_normal(rng, 4), complex_normal(rng, 3)),
     ]
 
 
-lifted(
-    grad={"p": _polyval_p_grad, "x": _polyval_x_grad}, complex=True, samples=_polyval_samples
-)(np.polyval)
+lifted(grad={"p": _polyval_p_grad, "x": _polyval_x_grad}, complex=True, samples=_polyval_samples)(
+    np.polyval
+)
 
 
 # Calculus and arithmetic
 
 
 def _polyder(p: Any, m: int = 1) -> Any:
+    if m < 0:
+        raise ValueError("Order of derivative must be positive (see polyint)")
     p = array_like(p)
-    for _ in range(m):
+    for _ in range(int(m)):
         p = p[:-1] * _along_first(p.shape[0], 0)[:-1]
     return p
 
 
 def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
-    p = array_like(p)
-    k = np.zeros(m) if k is None else np.atleast_1d(k)
+    m, p = int(m), array_like(p)
+    k = np.zeros(max(m, 0)) if k is None else np.atleast_1d(k)
     if m > 1 and len(k) == 1:
         k = k * np.ones(m)
+    if m < 0 or len(k) < m:
+        return np.polyint(plain(p), m, plain(k))  # raises
     for order in range(m):
         integral = p / (_along_first(p.shape[0], 0) + 1)
         p = np.concatenate([integral, k[order : order + 1]])
@@ -94,7 +101,7 @@ def _sum(a1: Any, a2: Any) -> Any:
 
 def _leading_zeros(p: Any) -> int:
     """How many coefficients `numpy.poly1d` strips: all zeros in front, but never the last."""
-    p = np.atleast_1d(value_of(p))
+    p = np.atleast_1d(plain(p))
     return int(np.argmax(np.append(p[:-1] != 0, True)))
 
 
@@ -124,26 +131,34 @@ def _polydiv(u: Any, v: Any) -> Any:
         quotient = np.stack(terms)
         if n == 1:
             rest = np.zeros(1)
-    while len(rest) > 1 and np.allclose(value_of(rest[0]), 0, rtol=1e-14):
+    while len(rest) > 1 and np.allclose(plain(rest[0]), 0, rtol=1e-14):
         rest = rest[1:]
     return quotient, rest
 
 
 def _pairs(rng: np.random.Generator) -> Samples:
     a, b = rng.normal(size=4), rng.normal(size=2)
-    return [(a, b), (b, a), (a, a[::-1]), (a, 2.5), (_turned(rng, 4), _turned(rng, 3))]
+    return [
+        (a, b),
+        (b, a),
+        (a, a[::-1]),
+        (a, 2.5),
+        (complex_normal(rng, 4), complex_normal(rng, 3)),
+    ]
 
 
 lifted(
     twin=_polyder,
-    samples=lambda rng: [(rng.normal(size=4), m) for m in (0, 1, 2, 4)] + [(_turned(rng, 4),)],
+    samples=lambda rng: (
+        [(rng.normal(size=4), m) for m in (0, 1, 2, 4)] + [(complex_normal(rng, 4),)]
+    ),
 )(np.polyder)
 lifted(
     twin=_polyint,
     samples=lambda rng: [
         (rng.normal(size=4),),
         (rng.normal(size=4), 2, 0.5),
-        (_turned(rng, 4), 3, rng.normal(size=3)),
+        (complex_normal(rng, 4), 3, rng.normal(size=3)),
     ],
 )(np.polyint)
 lifted(twin=_sum, samples=_pairs)(np.polyadd)
@@ -188,21 +203,21 @@ def _roots_grad(dzdy: Any, result: Any, p: Any) -> Any:
 
 
 def _poly_samples(rng: np.random.Generator) -> Samples:
-    zeros = _turned(rng, 2)
+    zeros = complex_normal(rng, 2)
     return [
         (rng.normal(size=4),),
         (rng.normal(size=1),),
         (rng.normal(size=(3, 3)),),
         (zeros,),
-        (_turned(rng, 3, 3),),
+        (complex_normal(rng, 3, 3),),
     ]
 
 
 def _roots_samples(rng: np.random.Generator) -> Samples:
     return [
-        (np.poly(rng.normal(size=3) + [-3, 0, 3]) * 1.5,),
+        (1.5 * np.poly(rng.normal(size=3) + np.array([-3, 0, 3])),),
         (np.array([2.0, 1.0, 3.0]) + rng.uniform(size=3),),
-        (_turned(rng, 4),),
+        (complex_normal(rng, 4),),
     ]
 
 
@@ -224,6 +239,8 @@ def _polyfit(
 ) -> Any:
     """`numpy.polyfit` by its own steps: least squares with scaled columns."""
     x, y, order = array_like(x) + 0.0, array_like(y) + 0.0, int(deg) + 1
+    if deg < 0 or x.ndim != 1 or x.shape[0] != y.shape[0]:
+        return np.polyfit(plain(x), plain(y), deg)  # raises
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
     lhs, rhs = np.vander(x, order), y
     if w is not None:
@@ -237,16 +254,16 @@ def _polyfit(
     if full:
         return c, squares, rank, s, rcond
     if rank != order:
-        warnings.warn(
-            "Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2
-        )
+        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
     if not cov:
         return c
     covariance = np.linalg.inv(lhs.T @ lhs) / (column(scale) * row(scale))
     if cov == "unscaled":
         factor: Any = 1.0
     elif len(x) <= order:
-        raise ValueError("the number of data points must exceed order to scale the covariance matrix")
+        raise ValueError(
+            "the number of data points must exceed order to scale the covariance matrix"
+        )
     else:
         factor = squares / (len(x) - order)
     return c, covariance * factor if y.ndim == 1 else covariance[:, :, None] * factor

@@ -1,4 +1,4 @@
-"""Products of vectors, matrices and tensors: matmul, dot, einsum, kron, cross and their kin.
+"""Products of vectors, matrices and tensors: matmul, dot, tensordot, kron, cross and their kin.
 
 ``y = a @ b`` has ``dzda = dzdy @ b^H`` and ``dzdb = a^H @ dzdy``; the rest is bookkeeping of axes.
 
@@ -10,30 +10,25 @@ automatic differentiation", Oxford NA-08/01 (2008), section 2.2.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .._bvar import has_bvar
 from .._lift import lifted
-from .._registry import twin_of
-from ..errors import UnhandledParameterError
-from ._matrices import adjoint, array_like, column, conj, row, summed_to
+from ._matrices import Samples, adjoint, array_like, column, conj, row, summed_to
 
 __all__: list[str] = []
 
-Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
+Calls = Callable[[np.random.Generator], Samples]
 
 
-def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]], settings: Any = ()) -> Samples:
+def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> Calls:
     """Samples of two operands: real ones of all `shapes`, complex ones of the first three."""
 
-    def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-        real = [(rng.normal(size=m), rng.normal(size=n), *settings) for m, n in shapes]
-        turned = [(a * (1 - 0.5j), b * (0.3 + 1j), *settings) for a, b, *settings in real[:3]]
-        return real + turned
+    def samples(rng: np.random.Generator) -> Samples:
+        real = [(rng.normal(size=m), rng.normal(size=n)) for m, n in shapes]
+        return [*real, *((a * (1 - 0.5j), b * (0.3 + 1j)) for a, b in real[:3])]
 
     return samples
 
@@ -131,9 +126,7 @@ _VECTOR_PRODUCTS = {
     "vecmat": (
         {
             "x1": _vecmat_x1_grad,
-            "x2": lambda dzdy, x1, x2: summed_to(
-                column(array_like(x1)) * row(dzdy), np.shape(x2)
-            ),
+            "x2": lambda dzdy, x1, x2: summed_to(column(array_like(x1)) * row(dzdy), np.shape(x2)),
         },
         _pairs(((2,), (2, 3)), ((5, 2), (5, 2, 3)), ((5, 2), (2, 3)), ((4, 2), (5, 1, 2, 3))),
     ),
@@ -187,7 +180,7 @@ def _tensordot_b_grad(dzdy: Any, a: Any, b: Any, axes: Any) -> Any:
     return np.transpose(dzdb, np.argsort(order))
 
 
-def _tensordot_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+def _tensordot_samples(rng: np.random.Generator) -> Samples:
     a, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(4, 5, 3))
     return [
         (a, b, ([1, 2], [2, 0])),
@@ -257,7 +250,12 @@ lifted(
     },
     complex=True,
     samples=_pairs(
-        ((3,), (3,)), ((2, 3), (4, 3)), ((5, 2, 3), (3,)), ((3,), (2, 4, 3)), ((2, 3), ()), ((), (3,))
+        ((3,), (3,)),
+        ((2, 3), (4, 3)),
+        ((5, 2, 3), (3,)),
+        ((3,), (2, 4, 3)),
+        ((2, 3), ()),
+        ((), (3,)),
     ),
 )(np.inner)
 
@@ -313,188 +311,14 @@ lifted(
     grad={"a": _kron_a_grad, "b": _kron_b_grad},
     complex=True,
     samples=_pairs(
-        ((2, 3), (4, 5)), ((2,), (3,)), ((2, 3), (4,)), ((3,), (2, 4)), ((2, 1, 3), (2, 2)), ((), (2,))
+        ((2, 3), (4, 5)),
+        ((2,), (3,)),
+        ((2, 3), (4,)),
+        ((3,), (2, 4)),
+        ((2, 1, 3), (2, 2)),
+        ((), (2,)),
     ),
 )(np.kron)
-
-
-# Einstein sums
-
-
-def _subscripts(operands: Sequence[Any]) -> tuple[list[str], str, list[int]]:
-    """The call of `numpy.einsum` without its abbreviations.
-
-    Returns
-    -------
-    terms, output : list of str, str
-        A letter for each axis; ellipses are spelt out, the output is explicit.
-    at : list of int
-        Where the arrays stand among `operands`.
-    """
-    if isinstance(operands[0], str):
-        inputs, arrow, output = operands[0].replace(" ", "").partition("->")
-        terms, at = inputs.split(","), list(range(1, len(operands)))
-    else:
-        at = list(range(0, len(operands) - 1, 2))
-        terms = [_lettered(operands[i + 1]) for i in at]
-        arrow, output = "", ""
-        if len(operands) % 2:
-            arrow, output = "->", _lettered(operands[-1])
-    letters = "".join(terms).replace(".", "")
-    ranks = [
-        np.ndim(operands[i]) - len(term.replace(".", "")) if "..." in term else 0
-        for i, term in zip(at, terms, strict=True)
-    ]
-    unused = [letter for letter in string.ascii_letters if letter not in letters]
-    dots = "".join(unused[: max(ranks)])
-    if not arrow:
-        output = "..." + "".join(sorted(i for i in set(letters) if letters.count(i) == 1))
-    return (
-        [
-            term.replace("...", dots[len(dots) - rank :])
-            for term, rank in zip(terms, ranks, strict=True)
-        ],
-        output.replace("...", dots),
-        at,
-    )
-
-
-def _lettered(labels: Sequence[Any]) -> str:
-    """A term of the sublist format as letters; capitals first, as numpy sorts them."""
-    letters = string.ascii_uppercase + string.ascii_lowercase
-    return "".join("..." if label is Ellipsis else letters[label] for label in labels)
-
-
-def _einsum_term_grad(
-    dzdy: Any, k: int, terms: list[str], output: str, arrays: list[Any], optimize: Any
-) -> Any:
-    """The cotangent of the k-th array: the sum with the result's term and its own exchanged.
-
-    An axis that was summed alone is one of length one, stretched at the end. A letter that stands
-    twice in the term (a diagonal) is made two letters, with an identity matrix between them. An
-    axis of length one that was stretched is summed over.
-    """
-    sizes: dict[str, int] = {}
-    for term, array in zip(terms, arrays, strict=True):
-        for letter, size in zip(term, np.shape(array), strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 0))
-    mine, shape = terms[k], np.shape(arrays[k])
-    others = [i for i in range(len(terms)) if i != k]
-    reached = {*output, *(letter for i in others for letter in terms[i])}
-    unused = [letter for letter in string.ascii_letters if letter not in sizes]
-    to, identities, axes = "", [], []
-    for axis, (letter, size) in enumerate(zip(mine, shape, strict=True)):
-        if size != sizes[letter]:
-            continue
-        if letter in to:
-            to += unused.pop()
-            identities.append((letter + to[-1], np.eye(size)))
-        elif letter in reached or mine.count(letter) > 1:
-            to += letter
-        else:
-            continue
-        axes.append(axis)
-    factors = [(terms[i], conj(arrays[i])) for i in others] + identities
-    dzdx = np.einsum(
-        ",".join([output, *(term for term, _ in factors)]) + "->" + to,
-        dzdy,
-        *(factor for _, factor in factors),
-        optimize=optimize is not False,
-    )
-    lengths = dict(zip(axes, np.shape(dzdx), strict=True))
-    dzdx = np.reshape(dzdx, [lengths.get(axis, 1) for axis in range(len(shape))])
-    return dzdx if np.shape(dzdx) == shape else np.broadcast_to(dzdx, shape)
-
-
-def _einsum_of(
-    variables: Sequence[Any],
-    at: Sequence[int],
-    constants: Sequence[Any],
-    optimize: Any,
-    settings: dict[str, Any],
-) -> Any:
-    """`numpy.einsum` with the operands that vary apart from those that do not."""
-    return np.einsum(*_merged(variables, at, constants), optimize=optimize, **settings)
-
-
-def _merged(variables: Sequence[Any], at: Sequence[int], constants: Sequence[Any]) -> list[Any]:
-    operands = list(constants)
-    for place, variable in zip(at, variables, strict=True):
-        operands[place] = variable
-    return operands
-
-
-def _einsum_grad(
-    dzdy: Any, variables: Sequence[Any], at: Any, constants: Any, optimize: Any
-) -> list[Any]:
-    operands = _merged(variables, at, constants)
-    terms, output, places = _subscripts(operands)
-    arrays = [array_like(operands[place]) for place in places]
-    return [
-        _einsum_term_grad(dzdy, places.index(place), terms, output, arrays, optimize)
-        for place in at
-    ]
-
-
-lifted(
-    grad=_einsum_grad,
-    wrt="variables",
-    ignores="settings",
-    complex=True,
-    samples=lambda rng: [
-        ([rng.normal(size=3)], [2], ["ij,j->i", rng.normal(size=(2, 3)), None], False, {})
-    ],
-)(_einsum_of)
-
-
-def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **settings: Any) -> Any:
-    at = [place for place, operand in enumerate(operands) if has_bvar(operand)]
-    if not at:
-        return np.einsum(*operands, out=out, optimize=optimize, **settings)
-    for name, given in (("out", out), ("dtype", settings.get("dtype"))):
-        if given is not None:
-            raise UnhandledParameterError(
-                f"numpy.einsum was given {name}= and a BVar, which its rule does not handle.",
-                f"Leave {name}= away.",
-                handles="operands, optimize, order, casting",
-            )
-    constants = [None if place in at else operand for place, operand in enumerate(operands)]
-    variables = [operands[place] for place in at]
-    return twin_of(_einsum_of)(variables, at, constants, optimize, settings)
-
-
-def _einsum_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    terms_and_shapes: list[tuple[str, list[tuple[int, ...]]]] = [
-        ("ij,jk->ik", [(2, 3), (3, 4)]),
-        ("ij,jk->ki", [(2, 3), (3, 4)]),
-        ("ij,jk", [(2, 3), (3, 4)]),
-        ("ba", [(2, 3)]),
-        ("ij->", [(2, 3)]),
-        ("ij,jk->k", [(2, 3), (3, 4)]),
-        ("ii", [(3, 3)]),
-        ("ii->i", [(3, 3)]),
-        ("iji->j", [(3, 2, 3)]),
-        ("iii,i->i", [(3, 3, 3), (3,)]),
-        ("ij,ij->", [(2, 3), (2, 3)]),
-        ("...ij,...jk->...ik", [(5, 2, 3), (3, 4)]),
-        ("...i,i...", [(2, 3), (3, 2)]),
-        ("i...,i...->...", [(3, 4), (3, 1)]),
-        ("...ij->...i", [(5, 2, 3)]),
-        ("ij,jk->ik", [(2, 1), (3, 4)]),
-        ("i,j,jk->ik", [(2,), (3,), (3, 4)]),
-        (",ij->ji", [(), (2, 3)]),
-        ("i,->i", [(3,), ()]),
-    ]
-    real = [
-        (terms, *(rng.normal(size=shape) for shape in shapes)) for terms, shapes in terms_and_shapes
-    ]
-    a, b = rng.normal(size=(2, 3)), rng.normal(size=(3, 4))
-    sublists = [(a, [0, 1], b, [1, 2], [2, 0]), (a, [1, 0]), (a, [..., 1], b, [1, 2])]
-    turned = [("ij,jk->ik", a * (1 - 2j), b * 1j), ("ji", a * (1 - 2j))]
-    return [*real, *sublists, *turned]
-
-
-lifted(twin=_einsum, samples=_einsum_samples)(np.einsum)
 
 
 # Vectors in space
@@ -536,7 +360,7 @@ def _cross_b_grad(
     return np.moveaxis(summed_to(dzdb, b.shape), -1, axisb)
 
 
-def _cross_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+def _cross_samples(rng: np.random.Generator) -> Samples:
     u, v, flat = rng.normal(size=3), rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
     return [
         (u, u[::-1]),
@@ -551,9 +375,9 @@ def _cross_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-lifted(
-    grad={"a": _cross_a_grad, "b": _cross_b_grad}, complex=True, samples=_cross_samples
-)(np.cross)
+lifted(grad={"a": _cross_a_grad, "b": _cross_b_grad}, complex=True, samples=_cross_samples)(
+    np.cross
+)
 
 
 # Traces
@@ -565,7 +389,7 @@ def _trace_grad(dzdy: Any, a: Any, offset: int, axis1: int, axis2: int) -> Any:
     return np.moveaxis(np.expand_dims(dzdy, (-2, -1)) * places, (-2, -1), (axis1, axis2))
 
 
-def _trace_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+def _trace_samples(rng: np.random.Generator) -> Samples:
     a = rng.normal(size=(3, 4, 5))
     return [(a[0],), (a,), (a, 1), (a, -1, 0, 2), (a, 2, -1, 1), (a[0] * (1 + 1j), 1)]
 
@@ -576,45 +400,58 @@ lifted(grad={"a": _trace_grad}, complex=True, samples=_trace_samples)(np.trace)
 # The array API's names for some of these
 
 
-def _with_settings(*settings: dict[str, Any]) -> Callable[..., Samples]:
+def _with_settings(*settings: dict[str, Any]) -> Callable[[Calls], Calls]:
     """Samples once as they are and once with each of some keyword arguments."""
-    return lambda samples: lambda rng: [
-        *samples(rng),
-        *((*samples(rng)[0], given) for given in settings),
-    ]
+    return lambda samples: (
+        lambda rng: [
+            *samples(rng),
+            *((*samples(rng)[0], given) for given in settings),
+        ]
+    )
 
 
-def _matrices(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+def _matrices(rng: np.random.Generator) -> Samples:
     return [(rng.normal(size=(2, 3)),), (rng.normal(size=(5, 2, 3)) * (1 + 1j),)]
 
 
-for _original, _twin, _samples in (
+lifted(
+    twin=lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1),
+    samples=_with_settings({"offset": 1}, {"offset": -1})(_matrices),
+)(np.linalg.diagonal)
+lifted(
+    twin=lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype),
+    samples=_with_settings({"offset": 1}, {"offset": -1})(_matrices),
+)(np.linalg.trace)
+lifted(twin=lambda x, /: np.swapaxes(x, -1, -2), samples=_matrices)(np.linalg.matrix_transpose)
+for _original, _grads, _samples in (
     (
-        np.linalg.diagonal,
-        lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1),
-        _with_settings({"offset": 1}, {"offset": -1})(_matrices),
+        np.linalg.outer,
+        {
+            "x1": lambda dzdy, x1, x2: _outer_a_grad(dzdy, x1, x2),
+            "x2": lambda dzdy, x1, x2: _outer_b_grad(dzdy, x1, x2),
+        },
+        _pairs(((2,), (3,))),
     ),
-    (
-        np.linalg.trace,
-        lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype),
-        _with_settings({"offset": 1}, {"offset": -1})(_matrices),
-    ),
-    (np.linalg.matrix_transpose, lambda x, /: np.swapaxes(x, -1, -2), _matrices),
-    (np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), _pairs(((2,), (3,)))),
     (
         np.linalg.tensordot,
-        lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
+        {
+            "x1": lambda dzdy, x1, x2, axes: _tensordot_a_grad(dzdy, x1, x2, axes),
+            "x2": lambda dzdy, x1, x2, axes: _tensordot_b_grad(dzdy, x1, x2, axes),
+        },
         _with_settings({"axes": ([1], [0])})(_pairs(((2, 3, 4), (3, 4, 5)))),
     ),
     (
         np.linalg.cross,
-        lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis),
+        {
+            "x1": lambda dzdy, x1, x2, axis: _cross_a_grad(dzdy, x1, x2, -1, -1, -1, axis),
+            "x2": lambda dzdy, x1, x2, axis: _cross_b_grad(dzdy, x1, x2, -1, -1, -1, axis),
+        },
         _with_settings({"axis": 0})(_pairs(((3, 3), (3, 3)), ((4, 3), (4, 3)))),
     ),
     (
         np.linalg.vecdot,
-        lambda x1, x2, /, *, axis=-1: np.vecdot(x1, x2, axis=axis),
+        _VECTOR_PRODUCTS["vecdot"][0],
         _with_settings({"axis": 0}, {"axis": -2})(_pairs(((4, 3), (4, 3)), ((3,), (4, 3)))),
     ),
 ):
-    lifted(twin=_twin, samples=_samples)(_original)
+    lifted(grad=_grads, complex=True, samples=_samples)(_original)

@@ -24,7 +24,7 @@ from .._lift import lifted, locally_constant, no_grad
 from .._registry import Entry, dotted_name, registry, twin_of
 from .._space import ZERO
 from ..errors import UnhandledParameterError
-from .numpy_elementwise import ELEMENTARY, over, times, unbounded
+from .numpy_elementwise import ELEMENTARY, over, times
 from .numpy_shapes import plain
 
 __all__: list[str] = []
@@ -160,7 +160,7 @@ lifted(
 def _pow_by_base(x: Any, y: Any) -> Any:
     flat = plain(x) == plain(y) == 0  # as x ** 0 is
     exponent = 1.0 if flat else y - 1.0
-    return unbounded(y * np.float_power(x, exponent))
+    return y * np.float_power(x, exponent)
 
 
 def _pow_by_exponent(x: Any, result: Any) -> Any:

@@ -66,7 +66,7 @@ class _Call:
         bound = inspect.BoundArguments(self.signature, OrderedDict())
         for name, value in {**self.arguments, **changed}.items():
             if value is not self.signature.parameters[name].default:
-                bound.arguments[name] = on_plain_values(value) if callable(value) else plain(value)
+                bound.arguments[name] = on_plain_values(value)
         return self.solver(*bound.args, **bound.kwargs)
 
     def at(self, x: Any) -> Any:

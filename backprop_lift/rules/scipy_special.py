@@ -26,10 +26,16 @@ from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ._densities import (
     beta_pdf,
+    betainc_by_a,
+    betainc_by_b,
     chi2_pdf,
     f_pdf,
+    fdtr_by_dfd,
+    fdtr_by_dfn,
     gamma_pdf,
+    gammainc_by_a,
     normal_pdf,
+    stdtr_by_df,
     t_pdf,
 )
 from ._matrices import conj, summed_to
@@ -39,6 +45,7 @@ __all__: list[str] = []
 _2_SQRT_PI: Final = 2 / math.sqrt(math.pi)
 _SQRT_PI_2: Final = math.sqrt(math.pi) / 2
 _DEGREE: Final = math.pi / 180
+_SHAPE: Final = (0.6, 4.0)  # where shape parameters are sampled
 
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
 
@@ -579,60 +586,122 @@ _PARTIALS: Final[dict[Any, tuple[str, dict[str, Any], tuple[Any, ...]]]] = {
         "x, q", {"q": lambda x, q: -x * special.zeta(x + 1, q)}, (2.5, (0.3, 4))
     ),
     # Distribution functions and their inverses, by densities
-    special.gammainc: ("a, x", {"x": gamma_pdf}, (1.7, (0.2, 4))),
-    special.gammaincc: ("a, x", {"x": lambda a, x: -gamma_pdf(a, x)}, (1.7, (0.2, 4))),
+    special.gammainc: ("a, x", {"a": gammainc_by_a, "x": gamma_pdf}, (_SHAPE, (0.2, 4))),
+    special.gammaincc: (
+        "a, x",
+        {"a": lambda a, x: -gammainc_by_a(a, x), "x": lambda a, x: -gamma_pdf(a, x)},
+        (_SHAPE, (0.2, 4)),
+    ),
     special.gammaincinv: (
-        "a, y", {"y": lambda a, result: 1 / gamma_pdf(a, result)}, (1.7, (0.1, 0.9))
+        "a, y",
+        {
+            "a": lambda a, result: -gammainc_by_a(a, result) / gamma_pdf(a, result),
+            "y": lambda a, result: 1 / gamma_pdf(a, result),
+        },
+        (_SHAPE, (0.1, 0.9)),
     ),
     special.gammainccinv: (
-        "a, y", {"y": lambda a, result: -1 / gamma_pdf(a, result)}, (1.7, (0.1, 0.9))
+        "a, y",
+        {
+            "a": lambda a, result: -gammainc_by_a(a, result) / gamma_pdf(a, result),
+            "y": lambda a, result: -1 / gamma_pdf(a, result),
+        },
+        (_SHAPE, (0.1, 0.9)),
     ),
-    special.betainc: ("a, b, x", {"x": beta_pdf}, (1.7, 0.6, (0.1, 0.9))),
+    special.betainc: (
+        "a, b, x",
+        {"a": betainc_by_a, "b": betainc_by_b, "x": beta_pdf},
+        (_SHAPE, _SHAPE, (0.1, 0.9)),
+    ),
     special.betaincc: (
-        "a, b, x", {"x": lambda a, b, x: -beta_pdf(a, b, x)}, (1.7, 0.6, (0.1, 0.9))
+        "a, b, x",
+        {
+            "a": lambda a, b, x: -betainc_by_a(a, b, x),
+            "b": lambda a, b, x: -betainc_by_b(a, b, x),
+            "x": lambda a, b, x: -beta_pdf(a, b, x),
+        },
+        (_SHAPE, _SHAPE, (0.1, 0.9)),
     ),
     special.betaincinv: (
-        "a, b, y", {"y": lambda a, b, result: 1 / beta_pdf(a, b, result)}, (1.7, 0.6, (0.1, 0.9))
+        "a, b, y",
+        {
+            "a": lambda a, b, result: -betainc_by_a(a, b, result) / beta_pdf(a, b, result),
+            "b": lambda a, b, result: -betainc_by_b(a, b, result) / beta_pdf(a, b, result),
+            "y": lambda a, b, result: 1 / beta_pdf(a, b, result),
+        },
+        (_SHAPE, _SHAPE, (0.1, 0.9)),
     ),
     special.betainccinv: (
-        "a, b, y", {"y": lambda a, b, result: -1 / beta_pdf(a, b, result)}, (1.7, 0.6, (0.1, 0.9))
+        "a, b, y",
+        {
+            "a": lambda a, b, result: -betainc_by_a(a, b, result) / beta_pdf(a, b, result),
+            "b": lambda a, b, result: -betainc_by_b(a, b, result) / beta_pdf(a, b, result),
+            "y": lambda a, b, result: -1 / beta_pdf(a, b, result),
+        },
+        (_SHAPE, _SHAPE, (0.1, 0.9)),
     ),
     special.gdtr: (
         "a, b, x",
         {
             "a": lambda a, b, x: x * gamma_pdf(b, a * x),
+            "b": lambda a, b, x: gammainc_by_a(b, a * x),
             "x": lambda a, b, x: a * gamma_pdf(b, a * x),
         },
-        ((0.5, 2), 1.7, (0.2, 3)),
+        ((0.5, 2), _SHAPE, (0.2, 3)),
     ),
     special.gdtrc: (
         "a, b, x",
         {
             "a": lambda a, b, x: -x * gamma_pdf(b, a * x),
+            "b": lambda a, b, x: -gammainc_by_a(b, a * x),
             "x": lambda a, b, x: -a * gamma_pdf(b, a * x),
         },
-        ((0.5, 2), 1.7, (0.2, 3)),
+        ((0.5, 2), _SHAPE, (0.2, 3)),
     ),
     special.gdtrix: (
         "a, b, p",
         {
             "a": lambda a, result: -result / a,
+            "b": lambda a, b, result: (
+                -gammainc_by_a(b, a * result) / (a * gamma_pdf(b, a * result))
+            ),
             "p": lambda a, b, result: 1 / (a * gamma_pdf(b, a * result)),
         },
-        ((0.5, 2), 1.7, (0.1, 0.9)),
+        ((0.5, 2), _SHAPE, (0.1, 0.9)),
     ),
     special.gdtria: (
         "p, b, x",
         {
             "p": lambda b, x, result: 1 / (x * gamma_pdf(b, x * result)),
+            "b": lambda b, x, result: (
+                -gammainc_by_a(b, x * result) / (x * gamma_pdf(b, x * result))
+            ),
             "x": lambda x, result: -result / x,
         },
-        ((0.1, 0.9), 1.7, (0.5, 2)),
+        ((0.1, 0.9), _SHAPE, (0.5, 2)),
     ),
-    special.chdtr: ("v, x", {"x": chi2_pdf}, (3.4, (0.2, 6))),
-    special.chdtrc: ("v, x", {"x": lambda v, x: -chi2_pdf(v, x)}, (3.4, (0.2, 6))),
+    special.chdtr: (
+        "v, x",
+        {"v": lambda v, x: 0.5 * gammainc_by_a(0.5 * v, 0.5 * x), "x": chi2_pdf},
+        (_SHAPE, (0.2, 6)),
+    ),
+    special.chdtrc: (
+        "v, x",
+        {
+            "v": lambda v, x: -0.5 * gammainc_by_a(0.5 * v, 0.5 * x),
+            "x": lambda v, x: -chi2_pdf(v, x),
+        },
+        (_SHAPE, (0.2, 6)),
+    ),
     special.chdtri: (
-        "v, p", {"p": lambda v, result: -1 / chi2_pdf(v, result)}, (3.4, (0.1, 0.9))
+        "v, p",
+        {
+            "v": lambda v, result: (
+                -0.5 * gammainc_by_a(0.5 * v, 0.5 * result) / chi2_pdf(v, result)
+            ),
+            "p": lambda v, result: -1 / chi2_pdf(v, result),
+        },
+        (_SHAPE, (0.1, 0.9)),
     ),
     special.chndtr: (
         "x, df, nc", {"x": _chndtr_pdf, "nc": _chndtr_by_nc}, ((0.5, 6), 3.4, (0.3, 3))
@@ -647,17 +716,42 @@ _PARTIALS: Final[dict[Any, tuple[str, dict[str, Any], tuple[Any, ...]]]] = {
         },
         ((0.1, 0.9), 3.4, (0.3, 3)),
     ),
-    special.fdtr: ("dfn, dfd, x", {"x": f_pdf}, (3.4, 5.2, (0.2, 4))),
+    special.fdtr: (
+        "dfn, dfd, x",
+        {"dfn": fdtr_by_dfn, "dfd": fdtr_by_dfd, "x": f_pdf},
+        (_SHAPE, _SHAPE, (0.2, 4)),
+    ),
     special.fdtrc: (
-        "dfn, dfd, x", {"x": lambda dfn, dfd, x: -f_pdf(dfn, dfd, x)}, (3.4, 5.2, (0.2, 4))
+        "dfn, dfd, x",
+        {
+            "dfn": lambda dfn, dfd, x: -fdtr_by_dfn(dfn, dfd, x),
+            "dfd": lambda dfn, dfd, x: -fdtr_by_dfd(dfn, dfd, x),
+            "x": lambda dfn, dfd, x: -f_pdf(dfn, dfd, x),
+        },
+        (_SHAPE, _SHAPE, (0.2, 4)),
     ),
     special.fdtri: (
         "dfn, dfd, p",
-        {"p": lambda dfn, dfd, result: 1 / f_pdf(dfn, dfd, result)},
-        (3.4, 5.2, (0.1, 0.9)),
+        {
+            "dfn": lambda dfn, dfd, result: (
+                -fdtr_by_dfn(dfn, dfd, result) / f_pdf(dfn, dfd, result)
+            ),
+            "dfd": lambda dfn, dfd, result: (
+                -fdtr_by_dfd(dfn, dfd, result) / f_pdf(dfn, dfd, result)
+            ),
+            "p": lambda dfn, dfd, result: 1 / f_pdf(dfn, dfd, result),
+        },
+        (_SHAPE, _SHAPE, (0.1, 0.9)),
     ),
-    special.stdtr: ("df, t", {"t": t_pdf}, (3.4, (-3, 3))),
-    special.stdtrit: ("df, p", {"p": lambda df, result: 1 / t_pdf(df, result)}, (3.4, (0.1, 0.9))),
+    special.stdtr: ("df, t", {"df": stdtr_by_df, "t": t_pdf}, (_SHAPE, (-3, 3))),
+    special.stdtrit: (
+        "df, p",
+        {
+            "df": lambda df, result: -stdtr_by_df(df, result) / t_pdf(df, result),
+            "p": lambda df, result: 1 / t_pdf(df, result),
+        },
+        (_SHAPE, (0.1, 0.9)),
+    ),
     special.nrdtrimn: (
         "p, std, x",
         {

@@ -1,0 +1,104 @@
+"""Ops on BVars: an Op, applied to BVars, is one node of the tape."""
+
+from __future__ import annotations
+
+import operator
+from functools import partial
+from typing import Any, Final
+
+from . import _op
+from ._bvar import BVar, _site, collect, has_bvar, is_complex, kept_alive, record, youngest
+from ._effect import then
+from ._op import Op, no_gradient
+from ._run import backprop_with
+from ._space import parts_of
+from ._tape import Token, call_site, fitted
+from .errors import UnhandledParameterError
+
+__all__ = ["applied"]
+
+
+def applied(op: Op, xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    """The result of an Op, recorded as one node; plain where no argument is a BVar.
+
+    Parameters
+    ----------
+    op : Op
+    xs : tuple
+        BVars, containers of BVars and plain values.
+    settings : dict
+        Passed to the Op by name.
+    """
+    xs = tuple(map(collect, xs))
+    on = [i for i, x in enumerate(xs) if x.__class__ is BVar]
+    if not on:
+        found = op.function(*xs, **settings)
+        if found.__class__ is tuple:
+            return op.opened(found, xs)[0]
+        return then(found, lambda found: op.opened(found, xs)[0])
+    for name, setting in settings.items():
+        if has_bvar(setting):
+            raise UnhandledParameterError(
+                f"{op.name} was given a BVar for {name}, which it takes as a setting.",
+                f"Pass value_of({name}) where a constant is meant, or give it by position.",
+            )
+    tape = youngest(xs)
+    on = [i for i in on if xs[i]._bvar_space.tape is tape]
+    inputs = [kept_alive(x) for x in xs]
+    for i in on:
+        inputs[i] = xs[i]._bvar_value
+    plain, site = tuple(inputs), _site() if op.refusal is not None else None
+    parents = tuple((xs[i]._bvar_at, xs[i]._bvar_space) for i in on)
+
+    def finish(found: Any) -> Any:
+        y, pulled = op.opened(found, plain)
+        y = collect(y)
+        if not op.complex and any(map(_holds_complex, (y, *plain))):
+            raise UnhandledParameterError(
+                f"{op.name} was given complex values, for which it is not known to hold.",
+                "Check it in the convention dzdx = dzdy * conj(dy/dx), and say "
+                "Op(f, complex=True).",
+                defined=op.where,
+            )
+        if op.refusal is None:
+            return record(tape, y, lambda dzdy: _among(pulled(dzdy), on), parents, op)
+        return record(tape, y, _refusing(op, on, site), parents, op)
+
+    found = op.function(*plain, **settings)
+    return finish(found) if found.__class__ is tuple else then(found, finish)
+
+
+def _among(dzdxs: tuple[Any, ...], on: list[int]) -> Any:
+    return dzdxs if len(on) == len(dzdxs) else [dzdxs[i] for i in on]
+
+
+def _refusing(op: Op, on: list[int], site: Any) -> Any:
+    def refuse(dzdy: Any) -> Any:
+        at = ", ".join(f"argument {i + 1}" for i in on)
+        raise no_gradient(op, at=at, **({} if site is None else {"called": call_site(site)}))
+
+    return refuse
+
+
+def _holds_complex(value: Any) -> bool:
+    parts = parts_of(value)
+    return is_complex(value) if parts is None else any(_holds_complex(p) for _, p in parts)
+
+
+def _fitted(dzdx: Any, x: Any, dzdy: Any, op: Op) -> Any:
+    return fitted(dzdx, Token(None, x), dzdy, op)
+
+
+_OPERATORS: Final[dict[Any, Op]] = {}
+
+
+def _operator(operation: Any) -> Op:
+    op = _OPERATORS.get(operation)
+    if op is None:
+        run = partial(backprop_with, operation)
+        op = _OPERATORS[operation] = Op(run, name=operation.__name__, complex=True)
+    return op
+
+
+_op._fitted = _fitted
+_op._operator = _operator

@@ -1,0 +1,326 @@
+"""Functions on BVars from Ops, and Ops from functions on BVars: `lift_op` and `bp_op`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ._access import coerce_var, view_var
+from ._apply import applied
+from ._bvar import has_bvar, value_of
+from ._effect import comes_later, refused_inside, running_as_node
+from ._lift import Rule, _with_signature, signature_of
+from ._op import Op, _place_of
+from ._registry import Entry, Kind, Registry, dotted_name, registry
+from ._run import _lifted, backprop_with
+from ._space import parts_of
+from .errors import RuleError, TapeError
+
+__all__ = ["bp_op", "lift_op", "op_coerce", "op_lens"]
+
+
+def lift_op(
+    op: Op,
+    *,
+    name: str | None = None,
+    signature: str | None = None,
+    wrt: Iterable[str] | None = None,
+    samples: Any = None,
+    replace: bool = False,
+    into: Registry = registry,
+) -> Any:
+    """The function on BVars that an Op is.
+
+    With a name, it is a first-class function that exists only in lifted form: registered,
+    checked like any other, and taken over by mirrors.
+
+    Parameters
+    ----------
+    op : Op
+    name : str, optional
+        Registers the function under this name, in the module of the caller.
+    signature : str, optional
+        ``"x, base=2.0"``; by default that of the Op's own function. Parameters with a default
+        are settings, which the Op receives by name.
+    wrt, samples, replace, into : optional
+        As for `lifted`; only with a name.
+
+    Returns
+    -------
+    callable
+        Takes BVars and plain values; plain ones give a plain result.
+
+    Raises
+    ------
+    RuleError
+        If the signature cannot be right.
+
+    Examples
+    --------
+    >>> from backprop_lift import Op, grad_bp, lift_op
+    >>> square = lift_op(Op(lambda x: (x ** 2, lambda dzdy: dzdy * 2 * x)))
+    >>> square(3.0), grad_bp(square, 3.0)
+    (9.0, 6.0)
+    """
+    if not isinstance(op, Op):
+        raise RuleError(
+            f"lift_op was given {op!r}, which is no Op.",
+            "Write lift_op(Op(f)) with f(*xs) -> (y, scaled_grad), or lifted(f) for a plain "
+            "function.",
+        )
+    if name is not None:
+        caller = sys._getframe(1)
+        place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        path, _, short = name.rpartition(".")
+        module = path or caller.f_globals.get("__name__", "")
+        return _registered(op, short, module, place, signature, wrt, samples, replace, into)
+    if signature is not None or samples is not None or wrt is not None:
+        raise RuleError(
+            f"lift_op({op.name}) was given a signature, samples or wrt without a name.",
+            'Name the function: lift_op(op, name="square", signature="x").',
+            defined=op.where,
+        )
+
+    def lifted(*xs: Any, **settings: Any) -> Any:
+        return applied(op, xs, settings)
+
+    lifted.__name__, lifted.__qualname__ = op.name.rpartition(".")[2], op.name
+    lifted.__doc__ = op.function.__doc__
+    return lifted
+
+
+def _registered(
+    op: Op,
+    name: str,
+    module: str,
+    where: str,
+    text: str | None,
+    wrt: Iterable[str] | None,
+    samples: Any,
+    replace: bool,
+    into: Registry,
+) -> Any:
+    """A function with a signature, and its entry; the function is its own original and twin."""
+
+    def like() -> None: ...
+
+    like.__name__ = like.__qualname__ = name
+    like.__module__, like.__doc__ = module, op.function.__doc__
+    signature = signature_of(op.function if text is None else like, text, where)
+    like.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
+    op = _renamed(op, dotted_name(like), where)
+    given = op.function
+    names = tuple(signature.parameters)
+
+    def by_name(**values: Any) -> Any:
+        xs, settings, keys = _split(signature, rule.wrt, values)
+        y, pulled = op.pulled(xs, settings)
+        return y, lambda dzdy: _joined(keys, pulled(dzdy))
+
+    by_name.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # as above
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
+    )
+    by_name.__doc__ = given.__doc__
+    options = {
+        "grad": None, "derivative": None, "op": by_name, "wrt": wrt, "ignores": (),
+        "signature": text, "complex": op.complex, "symbolic_zeros": False,
+    }  # fmt: skip
+
+    def apply(values: tuple[Any, ...]) -> Any:
+        xs, settings, _ = _split(signature, rule.wrt, dict(zip(names, values, strict=True)))
+        return applied(op, xs, settings)
+
+    function = _with_signature(signature, apply, like)
+    del function.__wrapped__
+    rule = Rule(function, op.name, where, options)
+    rule.prepare()
+    kind: Kind = "lifted only" if op.refusal is None else "no grad"
+    entry = Entry(function, kind, op.name, where, rule, samples, op.refusal or "", None, function)
+    into.add(entry, replace=replace)
+    return function
+
+
+def _renamed(op: Op, name: str, where: str) -> Op:
+    named = Op(op.function, name=name, complex=op.complex)
+    named.refusal, named.where = op.refusal, op.where or where
+    return named
+
+
+def _split(
+    signature: inspect.Signature, wrt: tuple[str, ...], values: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any], list[tuple[str, int | None]]]:
+    """Arguments of an Op from the values of a function's parameters.
+
+    Returns
+    -------
+    xs : tuple
+        What is differentiated.
+    settings : dict
+    keys : list of (str, int or None)
+        For each differentiable parameter, how many of the `xs` it stands for; None for one.
+    """
+    xs: list[Any] = []
+    settings: dict[str, Any] = {}
+    keys: list[tuple[str, int | None]] = []
+    for name, p in signature.parameters.items():
+        if p.kind is p.VAR_KEYWORD:
+            settings.update(values[name])
+        elif name not in wrt:
+            settings[name] = values[name]
+        elif p.kind is p.VAR_POSITIONAL:
+            xs.extend(values[name])
+            keys.append((name, len(values[name])))
+        else:
+            xs.append(values[name])
+            keys.append((name, None))
+    return tuple(xs), settings, keys
+
+
+def _joined(keys: list[tuple[str, int | None]], dzdxs: Iterable[Any]) -> tuple[Any, ...]:
+    rest = iter(dzdxs)
+    return tuple(next(rest) if n is None else tuple(islice(rest, n)) for _, n in keys)
+
+
+# --- functions on BVars as Ops -----------------------------------------------------------------
+
+def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
+    """A function on BVars as one Op, and so as one node: the checkpoint.
+
+    The lifted Op keeps its arguments and nothing else, and runs the function again when the
+    sweep comes to it: memory is traded for a second run.
+
+    Parameters
+    ----------
+    f : callable
+        Must give the same value when it is run again, have no effects, and depend on no BVars
+        but its arguments.
+    name : str, optional
+        For errors.
+
+    Returns
+    -------
+    Op
+
+    Raises
+    ------
+    TapeError
+        When it runs: if `f` depends on a BVar that is not an argument, has effects, or gave
+        another value in the sweep.
+
+    Examples
+    --------
+    >>> from backprop_lift import bp_op, grad_bp, lift_op
+    >>> step = lift_op(bp_op(lambda x: x * (x + 1)))
+    >>> grad_bp(lambda x: step(step(x)), 3.0)
+    175.0
+    """
+
+    def run(*xs: Any, **settings: Any) -> tuple[Any, Callable[[Any], Any]]:
+        again = partial(f, **settings)
+        y = applied(op, xs, settings) if has_bvar(xs) else _run_once(op, _lifted(f), xs, settings)
+
+        def scaled_grad(dzdy: Any) -> Any:
+            found, scaled_grad = backprop_with(_guarded(op, again), *xs)
+            _check_same(op, y, found)
+            return scaled_grad(dzdy)
+
+        return y, scaled_grad
+
+    op = Op(run, name=name or dotted_name(f), complex=True)
+    op.where = _place_of(f)
+    return op
+
+
+def _run_once(op: Op, f: Callable[..., Any], xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    y = _guarded(op, f)(*xs, **settings)
+    if has_bvar(y):
+        raise TapeError(
+            f"{op.name} depends on a BVar that is not an argument, so it cannot be one node.",
+            "Give it the BVar as an argument, or const_var(v) where a constant is meant.",
+            defined=op.where,
+        )
+    return y
+
+
+def _guarded(op: Op, f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, with effects in it refused."""
+
+    def guarded(*xs: Any, **settings: Any) -> Any:
+        before = running_as_node.set(op.name)
+        try:
+            y = f(*xs, **settings)
+        finally:
+            running_as_node.reset(before)
+        if comes_later(y):
+            if inspect.iscoroutine(y):
+                y.close()
+            raise refused_inside(op.name, type(y).__name__)
+        return y
+
+    return guarded
+
+
+def _check_same(op: Op, y: Any, again: Any) -> None:
+    if not _nearly_same(_plain(y), _plain(again)):
+        raise TapeError(
+            f"{op.name} gave another value when the sweep ran it again.",
+            "Draw random numbers outside and pass them in, and change nothing that it reads.",
+            defined=op.where,
+            expected=repr(y)[:100],
+            got=repr(again)[:100],
+        )
+
+
+def _plain(value: Any) -> Any:
+    while has_bvar(value):
+        value = value_of(value)
+    return value
+
+
+def _nearly_same(y: Any, again: Any) -> bool:
+    """Are two values equal, but for the order in which a library summed?"""
+    parts = parts_of(y)
+    if parts is not None:
+        here, there = dict(parts), dict(parts_of(again) or ())
+        return here.keys() == there.keys() and all(_nearly_same(here[k], there[k]) for k in here)
+    if y is again:
+        return True
+    try:
+        a, b = np.asarray(y), np.asarray(again)
+        if a.shape != b.shape or a.dtype.kind not in "fc":
+            return bool(np.all(y == again))
+        size = np.max(np.abs(a), initial=0.0, where=np.isfinite(a))
+        tolerance = np.sqrt(np.finfo(a.dtype).eps)
+        return bool(np.allclose(a, b, tolerance, tolerance * size, equal_nan=True))
+    except (TypeError, ValueError):
+        return bool(y == again)
+
+
+def op_lens(path: Any) -> Op:
+    """The Op that reads a part: `view_var` with a path.
+
+    Examples
+    --------
+    >>> from backprop_lift import op_lens
+    >>> op_lens(["w", 0]).grad({"w": [2.0, 3.0], "b": 1.0})
+    {'w': [1.0, 0.0], 'b': 0.0}
+    """
+    return Op(partial(backprop_with, lambda v: view_var(v, path)), name="op_lens", complex=True)
+
+
+def op_coerce(cls: type) -> Op:
+    """The Op that gives a value another class with the same parts: `coerce_var`.
+
+    Examples
+    --------
+    >>> from backprop_lift import op_coerce
+    >>> op_coerce(tuple).run([1.0, 2.0])[0]
+    (1.0, 2.0)
+    """
+    return Op(partial(backprop_with, lambda v: coerce_var(v, cls)), name="op_coerce", complex=True)

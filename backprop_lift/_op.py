@@ -1,0 +1,452 @@
+"""Op: a function together with its scaled gradient, and the algebra of Ops.
+
+An Op is ``xs -> (y, dzdy -> dzdxs)`` and nothing else: it knows neither BVars nor tapes. `lift_op`
+makes a function on BVars of one, and `bp_op` makes one of a function on BVars.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from ._effect import comes_later
+from ._space import ZERO, add, one, parts_of, rebuilt, zero
+from .errors import CotangentError, IsoError, NoGradientError
+
+__all__ = ["Op", "compose_op", "id_op", "op_const", "op_iso", "op_tup"]
+
+Pullback = Callable[[Any], tuple[Any, ...]]
+
+# What most scaled gradients return; anything else is asked whether it comes later.
+_ORDINARY: Final = frozenset({float, tuple, np.ndarray, np.float64})
+
+
+class Op:
+    """A function with its scaled gradient.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*xs, **settings) -> (y, scaled_grad)``, where ``scaled_grad(dzdy)`` is one cotangent
+        for one argument, a tuple of them for several, and `ZERO` where nothing flows.
+        ``partial(backprop_with, g)`` is such a function, for any `g` on BVars.
+    name : str, optional
+        For errors; by default that of `f`.
+    complex : bool, optional
+        Whether the scaled gradient is right for complex values, in the convention
+        ``dzdx = dzdy * conj(dy/dx)``. The lifted Op refuses them otherwise.
+
+    Attributes
+    ----------
+    function : callable
+        `f`.
+    name, where : str
+        For errors: how it is called, and the file and line of its definition.
+    refusal : str or None
+        Of an Op without gradient: the reason, which may be empty.
+
+    Notes
+    -----
+    ``op + other``, ``-``, ``*``, ``/``, ``**`` and ``abs`` work on the results of two Ops of the
+    same arguments, or of an Op and a constant. ``f >> g`` is `f` followed by `g`.
+
+    Examples
+    --------
+    >>> from backprop_lift import Op
+    >>> square = Op(lambda x: (x ** 2, lambda dzdy: dzdy * 2 * x))
+    >>> square.eval(3.0), square.grad(3.0), square.grad_with(10.0, 3.0)
+    (9.0, 6.0, 60.0)
+    >>> (square + 3 * square).grad(3.0)
+    24.0
+    """
+
+    __slots__ = ("complex", "function", "name", "refusal", "where")
+
+    # NumPy's numbers and arrays leave ``array * op`` to us.
+    __array_ufunc__ = None
+
+    def __init__(
+        self, f: Callable[..., Any], *, name: str | None = None, complex: bool = False
+    ) -> None:
+        self.function = f
+        self.name, self.where = name or _name_of(f), _place_of(f)
+        self.complex = complex
+        self.refusal: str | None = None
+
+    @classmethod
+    def no_grad(cls, f: Callable[..., Any], reason: str = "") -> Op:
+        """An Op of a function whose gradient nobody has written.
+
+        Parameters
+        ----------
+        f : callable
+            The function itself: ``f(*xs) -> y``.
+        reason : str, optional
+            Shown in the error.
+
+        Returns
+        -------
+        Op
+            It runs, and refuses to be differentiated when a gradient is really asked for.
+
+        Examples
+        --------
+        >>> Op.no_grad(lambda x: -x).eval(2.0)
+        -2.0
+        """
+
+        def run(*xs: Any, **settings: Any) -> Any:
+            def refuse(dzdy: Any) -> Any:
+                raise no_gradient(op)
+
+            return f(*xs, **settings), refuse
+
+        op = cls(run, name=_name_of(f), complex=True)
+        op.where, op.refusal = _place_of(f), reason
+        return op
+
+    # Running
+
+    def run(self, *xs: Any, **settings: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """The result at `xs`, and the scaled gradient there.
+
+        Returns
+        -------
+        y : object
+        scaled_grad : callable
+            ``dzdy -> dzdx``, a tuple of cotangents for several arguments, each with the shape
+            and structure of its argument.
+        """
+        y, pulled = self.pulled(xs, settings)
+
+        def scaled_grad(dzdy: Any) -> Any:
+            dzdxs = [
+                _completed(_fitted(dzdx, x, dzdy, self), x)
+                for dzdx, x in zip(pulled(dzdy), xs, strict=True)
+            ]
+            return dzdxs[0] if len(dzdxs) == 1 else tuple(dzdxs)
+
+        return y, scaled_grad
+
+    def eval(self, *xs: Any, **settings: Any) -> Any:
+        """The result at `xs`."""
+        return self.pulled(xs, settings)[0]
+
+    def grad(self, *xs: Any, **settings: Any) -> Any:
+        """The gradient at `xs`; of the sum of the result's numbers, where there are several."""
+        y, scaled_grad = self.run(*xs, **settings)
+        return scaled_grad(one(y))
+
+    def grad_with(self, dzdy: Any, *xs: Any, **settings: Any) -> Any:
+        """The scaled gradient at `xs` for one `dzdy`."""
+        return self.run(*xs, **settings)[1](dzdy)
+
+    def pulled(self, xs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, Pullback]:
+        """The result, and the scaled gradient as it was written: a tuple, `ZERO` in it allowed."""
+        return self.opened(self.function(*xs, **settings), xs)
+
+    def opened(self, found: Any, xs: tuple[Any, ...]) -> tuple[Any, Pullback]:
+        """What `pulled` gives, from what the function gave."""
+        if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
+            raise CotangentError(
+                f"The op {self.name} did not return (y, scaled_grad).",
+                "Return the result and a function dzdy -> cotangents.",
+                **_defined(self),
+                got=type(found).__name__,
+            )
+        y, scaled_grad = found
+        return y, lambda dzdy: self._counted(scaled_grad(dzdy), xs)
+
+    def _counted(self, dzdxs: Any, xs: tuple[Any, ...]) -> tuple[Any, ...]:
+        if dzdxs.__class__ not in _ORDINARY and comes_later(dzdxs):
+            if inspect.iscoroutine(dzdxs):
+                dzdxs.close()
+            raise CotangentError(
+                f"The scaled gradient of {self.name} has to be waited for, and the sweep waits "
+                "for nothing.",
+                "Wait for what it needs in the function itself, and return a plain function.",
+                **_defined(self),
+                got=type(dzdxs).__name__,
+            )
+        if len(xs) == 1:
+            wrapped = dzdxs.__class__ is tuple and len(dzdxs) == 1
+            return dzdxs if wrapped and not isinstance(xs[0], tuple) else (dzdxs,)
+        if not xs and dzdxs is None:
+            return ()
+        if isinstance(dzdxs, (tuple, list)) and len(dzdxs) == len(xs):
+            return tuple(dzdxs)
+        many = isinstance(dzdxs, (tuple, list))
+        raise CotangentError(
+            f"The op {self.name} did not return one cotangent for each argument.",
+            "Return a tuple with one for each, ZERO where nothing flows.",
+            **_defined(self),
+            expected=f"{len(xs)} cotangents",
+            got=f"{len(dzdxs)} cotangents" if many else type(dzdxs).__name__,
+        )
+
+    # Algebra
+
+    def __rshift__(self, after: Any) -> Any:
+        return compose_op(after, self) if isinstance(after, Op) else NotImplemented
+
+    def __add__(self, other: Any) -> Op:
+        return _combined(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Op:
+        return _combined(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Op:
+        return _combined(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Op:
+        return _combined(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Op:
+        return _combined(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Op:
+        return _combined(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Op:
+        return _combined(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Op:
+        return _combined(operator.truediv, other, self)
+
+    def __pow__(self, other: Any) -> Op:
+        return _combined(operator.pow, self, other)
+
+    def __rpow__(self, other: Any) -> Op:
+        return _combined(operator.pow, other, self)
+
+    def __neg__(self) -> Op:
+        return compose_op(_operator(operator.neg), self)
+
+    def __abs__(self) -> Op:
+        return compose_op(_operator(operator.abs), self)
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+
+# Set by the module that applies Ops to BVars, since both need the tape: what fits a cotangent to
+# its primal, and an operator of Python as an Op.
+_fitted: Callable[[Any, Any, Any, Op], Any]
+_operator: Callable[[Any], Op]
+
+
+def _name_of(f: Any) -> str:
+    f = getattr(f, "func", f)
+    return str(getattr(f, "__qualname__", type(f).__qualname__))
+
+
+def _place_of(f: Any) -> str:
+    code = getattr(getattr(f, "func", f), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+
+
+def _defined(op: Op) -> dict[str, str]:
+    return {"defined": op.where} if op.where else {}
+
+
+def no_gradient(op: Op, **facts: Any) -> NoGradientError:
+    """The error of an Op without gradient that was asked for one."""
+    known = {"why": op.refusal, "declared": op.where, **facts}
+    return NoGradientError(
+        f"{op.name} has no gradient, and one was asked for.",
+        "Write Op(f) with f(*xs) -> (y, scaled_grad), or const_var(...) around its result where "
+        "a constant is meant.",
+        **{name: fact for name, fact in known.items() if fact},
+    )
+
+
+def _completed(dzdx: Any, x: Any) -> Any:
+    """A cotangent without symbolic zeros in it, whose numbers are of Python where those of `x` are."""
+    if dzdx is ZERO or dzdx is None:
+        return zero(x)
+    if (x.__class__ is float or x.__class__ is int) and isinstance(dzdx, np.generic):
+        return dzdx.item()
+    parts = parts_of(x)
+    if parts is None or parts_of(dzdx) is None:
+        return dzdx
+    given = dict(parts_of(dzdx) or ())
+    return rebuilt(x, [(key, _completed(given.get(key), part)) for key, part in parts])
+
+
+def _combined(operation: Any, left: Any, right: Any) -> Op:
+    return compose_op(_operator(operation), *map(_as_op, (left, right)))
+
+
+def _as_op(value: Any) -> Op:
+    return value if isinstance(value, Op) else op_const(value)
+
+
+# --- Ops ---------------------------------------------------------------------------------------
+
+
+def compose_op(outer: Op, *inner: Op) -> Op:
+    """The composition of Ops: ``outer(inner0(*xs), inner1(*xs), ...)``.
+
+    Parameters
+    ----------
+    outer : Op
+        Takes as many arguments as there are inner Ops.
+    *inner : Op
+        All take the same arguments, whose gradients are summed.
+
+    Returns
+    -------
+    Op
+
+    Examples
+    --------
+    >>> from backprop_lift import Op, compose_op
+    >>> square = Op(lambda x: (x ** 2, lambda dzdy: dzdy * 2 * x))
+    >>> mul = Op(lambda u, v: (u * v, lambda dzdy: (dzdy * v, u * dzdy)))
+    >>> compose_op(mul, square, square).grad(2.0)  # of x ** 4
+    32.0
+    """
+
+    def run(*xs: Any, **settings: Any) -> tuple[Any, Pullback]:
+        runs = [op.pulled(xs, settings) for op in inner]
+        middle = tuple(y for y, _ in runs)
+        y, pulled = outer.pulled(middle, {})
+
+        def scaled_grad(dzdy: Any) -> tuple[Any, ...]:
+            totals = [ZERO] * len(xs)
+            for op, (part, pulled_inner), dzdpart in zip(inner, runs, pulled(dzdy), strict=True):
+                dzdpart = _fitted(dzdpart, part, dzdy, outer)
+                if dzdpart is ZERO:
+                    continue
+                dzdpart = _completed(dzdpart, part)
+                for i, dzdx in enumerate(pulled_inner(dzdpart)):
+                    totals[i] = add(totals[i], _fitted(dzdx, xs[i], dzdpart, op))
+            return tuple(totals) if len(totals) != 1 else totals[0]
+
+        return y, scaled_grad
+
+    arguments = ", ".join(op.name for op in inner)
+    return Op(
+        run, name=f"{outer.name}({arguments})", complex=all(op.complex for op in (outer, *inner))
+    )
+
+
+def op_const(y: Any) -> Op:
+    """The Op that gives `y` whatever its arguments are, and lets nothing flow to them."""
+
+    def run(*xs: Any) -> tuple[Any, Pullback]:
+        dzdxs = (ZERO,) * len(xs) if len(xs) != 1 else ZERO
+        return y, lambda dzdy: dzdxs  # type: ignore[return-value]  # of one argument, itself
+
+    return Op(run, name="op_const", complex=True)
+
+
+id_op: Final = Op(lambda x: (x, lambda dzdy: dzdy), name="id_op", complex=True)
+
+
+def _tuple_run(*xs: Any) -> tuple[Any, Callable[[Any], Any]]:
+    return xs, lambda dzdy: dzdy[0] if len(xs) == 1 else tuple(dzdy)
+
+
+op_tup: Final = Op(_tuple_run, name="op_tup", complex=True)
+
+
+def op_iso(
+    to: Callable[..., Any], back: Callable[[Any], Any], *, check: bool = False
+) -> Op:
+    """The Op of an isomorphism that moves numbers about and does not change them.
+
+    Parameters
+    ----------
+    to : callable
+        From the arguments to one value, such as the constructor of a record.
+    back : callable
+        Its inverse: one value for one argument, a tuple for several. It is the scaled gradient
+        too, and therefore `to` must not calculate.
+    check : bool, optional
+        Compare ``back(to(*xs))`` with the arguments at every call.
+
+    Returns
+    -------
+    Op
+        Running it raises an `IsoError` where the numbers of the result are not those of the
+        arguments, or `back` is found not to be the inverse.
+
+    Examples
+    --------
+    >>> from backprop_lift import op_iso
+    >>> op_iso(lambda a, b: [a, b], tuple).grad(2.0, 3.0)
+    (1.0, 1.0)
+    """
+
+    def run(*xs: Any) -> tuple[Any, Callable[[Any], Any]]:
+        y = to(*xs)
+        before, after = _measured(xs), _measured(y)
+        if any(abs(m - n) > 1e-5 * (1 + abs(n)) for m, n in zip(after, before, strict=True)):
+            raise IsoError(
+                f"{op.name} changes the numbers that it is given, so its inverse is not its "
+                "gradient.",
+                "Write Op(f) with its scaled gradient, or lift the function itself.",
+                **_defined(op),
+            )
+        if check:
+            _check_inverse(op, back(y), xs)
+        return y, back
+
+    op = Op(run, name=_name_of(to), complex=True)
+    op.where = _place_of(to)
+    return op
+
+
+def _measured(value: Any) -> tuple[float, float]:
+    """The sum and the sum of squares of all numbers in a value: what moving them keeps."""
+    parts = parts_of(value)
+    if parts is not None:
+        found = [_measured(part) for _, part in parts]
+        return sum(total for total, _ in found), sum(square for _, square in found)
+    while hasattr(value.__class__, "_bvar_value"):
+        value = value._bvar_value
+        if parts_of(value) is not None:
+            return _measured(value)
+    if hasattr(value, "ravel") and getattr(value.dtype, "kind", "O") in "fciu":
+        numbers = value.ravel()
+        total, square = abs(numbers.sum()), abs((numbers * numbers.conj()).sum())
+    elif isinstance(value, (bool, str, bytes)) or not hasattr(value, "__abs__"):
+        return 0.0, 0.0
+    else:
+        try:
+            total, square = complex(value), float(abs(value)) ** 2
+        except (TypeError, ValueError):
+            return 0.0, 0.0
+    finite = square - square == 0
+    return (float(abs(total)), float(square)) if finite else (0.0, 0.0)
+
+
+def _check_inverse(op: Op, found: Any, xs: tuple[Any, ...]) -> None:
+    found = (found,) if len(xs) == 1 else found
+    if not isinstance(found, (tuple, list)) or len(found) != len(xs) or not all(
+        map(_same, found, xs)
+    ):
+        raise IsoError(
+            f"The inverse given for {op.name} does not lead back to its arguments.",
+            "Give back= the inverse: one value for one argument, a tuple for several.",
+            **_defined(op),
+            expected=repr(xs)[:200],
+            got=repr(tuple(found) if isinstance(found, list) else found)[:200],
+        )
+
+
+def _same(found: Any, x: Any) -> bool:
+    parts = parts_of(x)
+    if parts is not None:
+        given = dict(parts_of(found) or ())
+        expected = dict(parts)
+        return given.keys() == expected.keys() and all(
+            _same(given[key], part) for key, part in expected.items()
+        )
+    same = found == x
+    return bool(same.all()) if hasattr(same, "all") else bool(same)

@@ -1,0 +1,271 @@
+"""The check of one call, step by step: values, cotangents, derivatives, contract, diagnosis."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._registry import Entry
+from ..errors import CotangentError, LiftError
+from .calls import Call, coordinates_like, moving_places
+from .constancy import constancy_outcomes
+from .contracts import agree, contract_problems, gradient_coordinates, value_problem
+from .coordinates import Coordinates
+from .diagnosis import diagnosed, diagnosed_shapes
+from .directions import directions
+from .judging import confirmed, judged
+from .lines import Line
+from .samples import Sample
+from .verdicts import Problem, Report
+
+__all__ = ["CallCheck", "UntoldError"]
+
+Vector = npt.NDArray[np.float64]
+Runner = Callable[..., Any]
+
+
+class UntoldError(Exception):
+    """The call cannot tell anything; the message says why."""
+
+
+class CallCheck:
+    """A check in progress.
+
+    Parameters
+    ----------
+    f : callable
+        The original.
+    sample : Sample
+    run : callable
+        ``run(f, *xs) -> (y, scaled_grad)``.
+    entry : Entry or None
+        Of the original, where it has one.
+    report : Report
+        Filled in on the way.
+    seed : int
+    diagnose : bool
+        Look for the mistake behind a wrong gradient?
+    """
+
+    def __init__(
+        self,
+        f: Any,
+        sample: Sample,
+        run: Runner,
+        entry: Entry | None,
+        report: Report,
+        *,
+        seed: int,
+        diagnose: bool,
+    ) -> None:
+        self.f = f
+        self.sample = sample
+        self.run = run
+        self.entry = entry
+        self.report = report
+        self.rng = np.random.default_rng(seed)
+        self.diagnose = diagnose
+        self.constant = entry is not None and entry.kind == "locally constant"
+
+    def run_all(self) -> None:
+        """Check, with integers as floats where the function takes them so.
+
+        Raises
+        ------
+        UntoldError
+            If the call cannot tell anything.
+        """
+        if self.entry is not None and self.entry.kind == "no grad":
+            raise UntoldError(
+                "it is marked no_grad" + f": {self.entry.reason}" * bool(self.entry.reason)
+            )
+        with_floats = self._with_floats(self.sample)
+        if with_floats is self.sample or not self._attempt(with_floats, last=False):
+            self._attempt(self.sample, last=True)
+
+    # What moves
+
+    def _wrt(self) -> tuple[str, ...] | None:
+        if self.sample.wrt is not None:
+            return self.sample.wrt
+        return (self.entry.wrt or None) if self.entry is not None else None
+
+    def _moving(self, sample: Sample, *, integers: bool = False) -> list[Any]:
+        return moving_places(self.f, sample, self._wrt(), integers=integers, entry=self.entry)
+
+    def _with_floats(self, sample: Sample) -> Sample:
+        """The call with integers as floats, for arguments where that makes no difference."""
+        floats = {name for name, _ in self._moving(sample)}
+        for name, place in self._moving(sample, integers=True):
+            call = Call(self.f, sample, [(name, place)], integers=True)
+            if name in floats and len(Coordinates(call.here[0].value)) == len(call.origin):
+                continue
+            if _takes_floats(call):
+                moved = call.with_moving(lambda *args, **settings: (args, settings))
+                args, settings = moved(*call.arguments(call.origin))
+                sample = dataclasses.replace(sample, args=args, settings=settings)
+        return sample
+
+    # The steps
+
+    def _attempt(self, sample: Sample, *, last: bool) -> bool:
+        """Check at a sample; False where the twin refuses."""
+        places = self._moving(sample)
+        if not places:
+            raise UntoldError("no argument holds real or complex numbers")
+        call = self.call = Call(self.f, sample, places)
+        if not np.isfinite(call.origin).any():
+            raise UntoldError("the arguments are nan or infinite")
+        result = self.result = self._result()
+        self.twin = self.f if self.entry is None else self.entry.twin
+        xs = call.arguments(call.origin)
+        try:
+            y, scaled_grad = self.run(call.with_moving(self.twin), *xs)
+        except Exception as error:
+            if last:
+                self._problem("refused", _first_line(error), error)
+            return False
+        problem = value_problem(result.value, y)
+        if problem is not None:
+            self._problem("value", problem)
+            return True
+        pairs = zip(call.here, xs, strict=True)
+        if any(not np.array_equal(here.vector, here.of(x), equal_nan=True) for here, x in pairs):
+            self._problem("contract", "the twin changes an argument in place")
+        self.weights = self._random_cotangent()
+        if self.constant:
+            self.report.outcomes += constancy_outcomes(call, self.weights, self.rng)
+            return True
+        if not len(result):
+            raise UntoldError("the result holds no real or complex numbers")
+        try:
+            gradient = gradient_coordinates(call, scaled_grad(result.cotangent(self.weights)))
+        except Exception as error:
+            mistaken = isinstance(error, CotangentError)
+            if last or mistaken:
+                self._raised(error)
+            return mistaken
+        self._compare(gradient)
+        self._check_contract(scaled_grad, gradient)
+        if self.diagnose and any(o.verdict == "wrong" for o in self.report.outcomes):
+            self.report.findings += diagnosed(call, self.weights, gradient, self._gradient_at)
+        return True
+
+    def _problem(self, kind: Any, text: str, error: BaseException | None = None) -> None:
+        self.report.problems.append(Problem(kind, text, 0, error))
+
+    def _raised(self, error: Exception) -> None:
+        """A scaled gradient raised: a refusal is honest, anything else is the rule's fault."""
+        if isinstance(error, LiftError) and not isinstance(error, CotangentError):
+            self._problem("refused", _first_line(error), error)
+            return
+        text = str(error) if isinstance(error, LiftError) else f"it raises {_first_line(error)}"
+        self._problem("contract", text, error)
+        if self.diagnose and isinstance(error, CotangentError):
+            self.report.findings += diagnosed_shapes(error)
+
+    def _result(self) -> Coordinates:
+        """The original's result, computed twice to see whether it is the same each time."""
+        call = self.call
+        try:
+            first, second = call.plain(call.origin), call.plain(call.origin)
+        except (Exception, SystemExit) as error:
+            raise UntoldError(f"the original raises {_first_line(error)}") from None
+        call.result = result = Coordinates(first, integers=self.constant)
+        again = Coordinates(second, integers=self.constant)
+        # Threads of a linear algebra library may add up in another order.
+        same = result.vector.shape == again.vector.shape and np.allclose(
+            result.vector, again.vector, rtol=1e-9, atol=0.0, equal_nan=True
+        )
+        if not same:
+            raise UntoldError("the original gives another result each time")
+        if len(result) and not np.isfinite(result.vector).any():
+            raise UntoldError("the result is nan or infinite")
+        return result
+
+    def _random_cotangent(self) -> Vector:
+        """Not symmetric in anything; zero at parts of the result that are not finite."""
+        count = len(self.result)
+        weights = self.rng.uniform(0.5, 1.5, count) * self.rng.choice([-1.0, 1.0], count)
+        return np.where(np.isfinite(self.result.vector), weights, 0.0)
+
+    def _compare(self, gradient: Vector) -> None:
+        """Each derivative with the oracle's."""
+        call, result = self.call, self.result
+        eps = max([result.eps(), *(here.eps() for here in call.here)])
+        known = np.where(np.isfinite(gradient), gradient, 0.0)
+        found = [
+            (argument, at, u, float(known @ u) if np.isfinite(gradient[u != 0]).all() else np.nan)
+            for argument, at, u in directions(call, self.rng)
+        ]
+        floor = 1e3 * eps * max((abs(s) for *_, s in found if np.isfinite(s)), default=0.0)
+        for argument, at, u, analytic in found:
+            line = Line(call.evaluate, call.origin, u, result.vector, eps)
+            outcome = judged(line, self.weights, analytic, floor, argument, at)
+            if outcome.verdict in ("noise", "no evidence") and analytic != 0.0:
+                outcome = confirmed(outcome, call, self.weights, u)
+            self.report.outcomes.append(outcome)
+
+    def _check_contract(self, scaled_grad: Any, gradient: Vector) -> None:
+        try:
+            for text in contract_problems(self.call, scaled_grad, self.weights, gradient, self.rng):
+                self._problem("contract", text)
+            if len(self.call.places) > 1:
+                self._check_alone(gradient)
+        except Exception as error:
+            self._raised(error)
+
+    def _check_alone(self, gradient: Vector) -> None:
+        """Each argument alone must get the cotangent that it gets among all."""
+        call = self.call
+        for i, (name, place) in enumerate(zip(call.names, call.places, strict=True)):
+            alone = Call(self.f, call.sample, [(name, place)])
+            alone.result = call.result
+            _, scaled_grad = self.run(alone.with_moving(self.twin), *alone.arguments(alone.origin))
+            one = gradient.copy()
+            one[call.part(i)] = gradient_coordinates(
+                alone, scaled_grad(self.result.cotangent(self.weights))
+            )
+            if not agree(call, one, gradient, np.abs(gradient)):
+                self._problem(
+                    "contract", f"the cotangent of {name} alone is another than among all"
+                )
+
+    def _gradient_at(self, vector: Vector) -> Vector | None:
+        """The rule's gradient at other coordinates, or None where it has none."""
+        call = self.call
+        try:
+            y, scaled_grad = self.run(call.with_moving(self.twin), *call.arguments(vector))
+            if coordinates_like(y, self.result) is None:
+                return None
+            return gradient_coordinates(call, scaled_grad(Coordinates(y).cotangent(self.weights)))
+        except Exception:
+            return None
+
+
+def _takes_floats(call: Call) -> bool:
+    """Does a function take an integer argument as a float, with the same result, and vary in it?"""
+    try:
+        exact = call.with_moving(call.function)(*(here.value for here in call.here))
+        floats = call.plain(call.origin)
+    except (Exception, SystemExit):
+        return False
+    here, there = Coordinates(exact, integers=True), Coordinates(floats, integers=True)
+    if [leaf.path for leaf in here.leaves] != [leaf.path for leaf in there.leaves]:
+        return False
+    if here.vector.shape != there.vector.shape:
+        return False
+    if not np.allclose(here.vector, there.vector, rtol=1e-9, atol=0.0, equal_nan=True):
+        return False
+    call.result = Coordinates(floats)
+    beside = call.evaluate(call.origin + 1e-3 * call.here[0].scales())
+    return beside is not None and not np.array_equal(beside, call.result.vector, equal_nan=True)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return type(error).__name__ + (f": {text[0]}" if text else "")

@@ -1,0 +1,148 @@
+"""The ledger: what was found when the gradients of a package were checked.
+
+Plain text beside the mirror, sorted, one line for each argument of each function, so that
+differences between two runs can be read. It is data: nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from ..errors import MirrorError
+
+__all__ = ["Finding", "Ledger"]
+
+_FIRST_LINE: Final = "# backprop-lift ledger 1"
+_COLUMNS: Final = (
+    "function", "argument", "verdict", "oracle", "error", "calls", "options", "source", "detail",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, order=True, slots=True)
+class Finding:
+    """What was found about one argument of a function, or about the function as a whole.
+
+    Attributes
+    ----------
+    function : str
+        Dotted name, as the mirror's survey names its home.
+    argument : str
+        ``"-"`` for the function as a whole.
+    verdict : str
+        Of an argument one of gradcheck's words, or ``"flat"``: it moved, and the result did not.
+        Of a function its status in the mirror.
+    oracle : str
+        What the gradient was compared with.
+    error : str
+        Worst relative difference, rounded up to a power of ten; ``"-"`` for none.
+    calls : int
+        How many calls were looked at.
+    options : str
+        Settings that the calls gave, ``name=value``, separated by blanks.
+    source : str
+        Hash of the function and all that it reaches.
+    detail : str
+        For a person: where the calls come from, why it is refused.
+    """
+
+    function: str
+    argument: str
+    verdict: str
+    oracle: str = "-"
+    error: str = "-"
+    calls: int = 0
+    options: str = "-"
+    source: str = "-"
+    detail: str = ""
+
+    def line(self) -> str:
+        """The finding as a line of the ledger."""
+        fields = (str(getattr(self, name)) for name in _COLUMNS)
+        return "\t".join(" ".join(field.split()) for field in fields).rstrip()
+
+
+class Ledger:
+    """Findings, by function and argument.
+
+    Parameters
+    ----------
+    findings : iterable of Finding, optional
+    versions : dict, optional
+        Of the packages that took part in the checks.
+    """
+
+    def __init__(
+        self, findings: Iterable[Finding] = (), versions: dict[str, str] | None = None
+    ) -> None:
+        self.versions = dict(versions or {})
+        self._findings: dict[str, dict[str, Finding]] = {}
+        for finding in findings:
+            self.add(finding)
+
+    def add(self, finding: Finding) -> None:
+        """Enter a finding, in place of an older one about the same argument."""
+        self._findings.setdefault(finding.function, {})[finding.argument] = finding
+
+    def forget(self, function: str) -> None:
+        """Leave out all that was found about a function."""
+        self._findings.pop(function, None)
+
+    def of(self, function: str) -> dict[str, Finding]:
+        """The findings about a function, by argument."""
+        return self._findings.get(function, {})
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(sorted(f for found in self._findings.values() for f in found.values()))
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    def __contains__(self, function: str) -> bool:
+        return function in self._findings
+
+    def text(self) -> str:
+        """The ledger as it stands on disk."""
+        lines = [_FIRST_LINE]
+        lines += [f"# {name} {version}".rstrip() for name, version in sorted(self.versions.items())]
+        lines.append("\t".join(_COLUMNS))
+        lines += [finding.line() for finding in self]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def read(cls, text: str, where: Any = "") -> Ledger:
+        """The ledger of a text.
+
+        Raises
+        ------
+        MirrorError
+            If it is none; the message names the line.
+        """
+        lines = text.splitlines()
+        if not lines or lines[0] != _FIRST_LINE:
+            raise MirrorError(
+                f"{where or 'The text'} is no ledger of this version.",
+                "Delete it; the next run writes it anew.",
+                expected=_FIRST_LINE,
+                got=(lines or [""])[0][:60],
+            )
+        ledger = cls()
+        for number, line in enumerate(lines[1:], 2):
+            if line.startswith("#"):
+                name, _, version = line[1:].strip().partition(" ")
+                ledger.versions[name] = version
+            elif line and not line.startswith(_COLUMNS[0] + "\t"):
+                fields = line.split("\t")
+                fields += [""] * (len(_COLUMNS) - len(fields))
+                if len(fields) != len(_COLUMNS) or not fields[5].isdecimal():
+                    raise MirrorError(
+                        "A line of the ledger cannot be read.",
+                        "Delete the line; the next run checks that function anew.",
+                        at=f"{where}:{number}",
+                        got=line[:80],
+                    )
+                values: list[Any] = list(fields)
+                values[5] = int(fields[5])
+                ledger.add(Finding(*values))
+        return ledger

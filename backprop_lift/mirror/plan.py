@@ -1,0 +1,178 @@
+"""The plan of a mirror: what each public name becomes, and why. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from .._space import is_namedtuple
+from .ledger import Finding, Ledger
+from .survey import Kind, Module, Public, Survey
+
+__all__ = ["Line", "Page", "Plan", "Status", "planned"]
+
+Status = Literal["lifted", "composite", "locally constant", "noGrad", "as it is"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What one public name becomes.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+    home : str
+        Dotted name, in the package, of where it is defined; another module's for what is imported.
+    status : str
+    differentiable : tuple of str
+        Parameters whose gradients were checked.
+    reason : str
+        Why it is what it is.
+    value : object
+        The original.
+    """
+
+    name: str
+    kind: Kind
+    home: str
+    status: Status
+    differentiable: tuple[str, ...] = ()
+    reason: str = ""
+    value: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """One module of a mirror.
+
+    Attributes
+    ----------
+    module : str
+        Of the package, dotted.
+    lines : tuple of Line
+        Of the names that it defines.
+    imports : tuple of Line
+        Of the names that it has from other modules of the mirror.
+    exports, loaded : tuple of str
+        As those of `Module`.
+    is_package : bool
+    doc : str
+        First line of its docstring.
+    """
+
+    module: str
+    lines: tuple[Line, ...]
+    imports: tuple[Line, ...]
+    exports: tuple[str, ...]
+    loaded: tuple[str, ...]
+    is_package: bool
+    doc: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A mirror before it is written.
+
+    Attributes
+    ----------
+    package, distribution, version : str
+    name : str
+        Import name of the mirror.
+    pages : tuple of Page
+    absent : dict
+        Modules that could not be imported, with the reason.
+    """
+
+    package: str
+    distribution: str
+    version: str
+    name: str
+    pages: tuple[Page, ...]
+    absent: dict[str, str]
+
+    def lines(self) -> Iterator[Line]:
+        """Every name that is defined, once."""
+        for page in self.pages:
+            yield from page.lines
+
+    def functions(self) -> Iterator[Line]:
+        """Every function and class with numbers to differentiate, once."""
+        return (line for line in self.lines() if line.kind in ("function", "class"))
+
+
+def planned(survey: Survey, ledger: Ledger, name: str) -> Plan:
+    """Decide what each public name becomes.
+
+    Parameters
+    ----------
+    survey : Survey
+    ledger : Ledger
+        What was found about its functions; what is not in there is not differentiable.
+    name : str
+        Import name of the mirror.
+    """
+    pages = tuple(_page(module, ledger) for module in survey.modules)
+    return Plan(
+        survey.package, survey.distribution, survey.version, name, pages, dict(survey.absent)
+    )
+
+
+def _page(module: Module, ledger: Ledger) -> Page:
+    lines = [_line(public, ledger) for public in module.names]
+    here = tuple(li for li in lines if li.home == f"{module.name}.{li.name}")
+    elsewhere = tuple(li for li in lines if li.home != f"{module.name}.{li.name}")
+    doc = (module.value.__doc__ or "").strip().partition("\n")[0]
+    return Page(
+        module.name, here, elsewhere, module.exports, module.loaded, module.is_package, doc
+    )
+
+
+def _line(public: Public, ledger: Ledger) -> Line:
+    def line(status: Status, reason: str, differentiable: tuple[str, ...] = ()) -> Line:
+        return Line(
+            public.name, public.kind, public.home, status, differentiable, reason, public.value
+        )
+
+    if public.kind in ("module", "constant"):
+        return line("as it is", public.kind)
+    if public.kind == "class":
+        reason = _plain_class(public.value)
+        if reason:
+            return line("as it is", reason)
+    found = ledger.of(public.home)
+    if "-" not in found:
+        return line("noGrad", "it was not checked")
+    whole = found["-"]
+    return line(_status(whole), whole.detail, _differentiable(found))
+
+
+def _status(whole: Finding) -> Status:
+    known: tuple[Status, ...] = ("lifted", "composite", "locally constant", "as it is")
+    for status in known:
+        if whole.verdict == status:
+            return status
+    return "noGrad"
+
+
+def _differentiable(found: dict[str, Finding]) -> tuple[str, ...]:
+    return tuple(
+        argument
+        for argument, finding in found.items()
+        if argument != "-" and finding.verdict in ("right", "flat", "kink", "edge")
+    )
+
+
+def _plain_class(cls: type) -> str:
+    """Why a class needs no twin; empty for one that may."""
+    if issubclass(cls, BaseException):
+        return "an exception"
+    if issubclass(cls, enum.Enum):
+        return "an enumeration"
+    if is_namedtuple(cls):
+        return "a named tuple"
+    if getattr(cls, "_is_protocol", False):
+        return "a protocol"
+    return ""

@@ -1,0 +1,306 @@
+"""The survey of a package: its public modules, and the public names of each."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import importlib
+import importlib.metadata
+import importlib.util
+import io
+import pkgutil
+import sys
+import types
+import typing
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from ..errors import MirrorError
+
+__all__ = ["Module", "Public", "Survey", "survey_of"]
+
+Kind = Literal["function", "class", "constant", "module"]
+
+# Modules that are part of a distribution, but not of what it offers.
+_NOT_OFFERED: Final = frozenset(
+    {"__main__", "bp", "conftest", "setup", "test", "tests", "benchmarks", "examples", "docs"}
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Public:
+    """A public name of a module.
+
+    Attributes
+    ----------
+    name : str
+    value : object
+    kind : str
+        ``"function"`` for all callables that are no classes.
+    home : str
+        Dotted name under which the mirror defines it; other modules import it from there.
+    """
+
+    name: str
+    value: Any
+    kind: Kind
+    home: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Module:
+    """A public module.
+
+    Attributes
+    ----------
+    name : str
+        Dotted.
+    value : module
+    names : tuple of Public
+        In the order of ``__all__``, or of definition.
+    exports : tuple of str
+        What ``from module import *`` gives.
+    loaded : tuple of str
+        Short names of the submodules that importing the module imports.
+    is_package : bool
+    """
+
+    name: str
+    value: types.ModuleType
+    names: tuple[Public, ...]
+    exports: tuple[str, ...]
+    loaded: tuple[str, ...]
+    is_package: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Survey:
+    """The public face of a package.
+
+    Attributes
+    ----------
+    package : str
+    distribution : str
+        Name under which it is installed; that of the package where it is not known.
+    version : str
+        Empty where it has none.
+    modules : tuple of Module
+        The package first, the others sorted.
+    absent : dict
+        Modules that could not be imported, with the reason.
+    """
+
+    package: str
+    distribution: str
+    version: str
+    modules: tuple[Module, ...]
+    absent: dict[str, str]
+
+    def functions(self) -> Iterator[Public]:
+        """Every public function, once, as its home names it."""
+        return self._at_home("function")
+
+    def classes(self) -> Iterator[Public]:
+        """Every public class, once, as its home names it."""
+        return self._at_home("class")
+
+    def _at_home(self, kind: Kind) -> Iterator[Public]:
+        for module in self.modules:
+            for public in module.names:
+                if public.kind == kind and public.home == f"{module.name}.{public.name}":
+                    yield public
+
+
+def survey_of(package: str) -> Survey:
+    """Survey a package.
+
+    Parameters
+    ----------
+    package : str
+        Its import name.
+
+    Raises
+    ------
+    MirrorError
+        If it is not installed, or its import fails.
+    """
+    before = set(sys.modules)
+    root = _imported(package)
+    version, distribution = version_of(root), distribution_of(package)
+    loaded = {name for name in sys.modules if name.startswith(f"{package}.")}
+    if package in before:
+        loaded = {name for name in loaded if _is_attribute(name)}
+    found, absent = _modules(root)
+    homes = _homes(found, package)
+    modules = tuple(_surveyed(name, package, homes, loaded, found) for name in found)
+    return Survey(package, distribution, version, modules, absent)
+
+
+def _is_attribute(name: str) -> bool:
+    parent, _, short = name.rpartition(".")
+    return getattr(sys.modules.get(parent), short, None) is sys.modules.get(name)
+
+
+def _imported(package: str) -> types.ModuleType:
+    try:
+        return quietly_imported(package)
+    except ModuleNotFoundError as error:
+        if error.name == package.partition(".")[0] or error.name == package:
+            raise MirrorError(
+                f"{package} is not installed here.",
+                "Install it into this environment, or correct its name: it is the one to import.",
+            ) from None
+        raise _import_failed(package, error) from None
+    except (Exception, SystemExit) as error:
+        raise _import_failed(package, error) from None
+
+
+def _import_failed(package: str, error: BaseException) -> MirrorError:
+    return MirrorError(
+        f"{package} cannot be imported.",
+        f"Make `import {package}` work first.",
+        why=f"{type(error).__name__}: {error}",
+    )
+
+
+def quietly_imported(name: str) -> types.ModuleType:
+    """Import a module, and keep what it prints and warns to ourselves."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
+
+
+def version_of(root: types.ModuleType) -> str:
+    """The version of a package, as itself or its distribution gives it; empty without one."""
+    version = getattr(root, "__version__", None)
+    if isinstance(version, str):
+        return version
+    try:
+        return importlib.metadata.version(distribution_of(root.__name__))
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def distribution_of(package: str) -> str:
+    """The name under which a package is installed."""
+    top = package.partition(".")[0]
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return str(importlib.metadata.metadata(top)["Name"])
+    found = importlib.metadata.packages_distributions().get(top)
+    return found[0] if found else top
+
+
+def _modules(root: types.ModuleType) -> tuple[dict[str, types.ModuleType], dict[str, str]]:
+    """The public modules of a package, and those that cannot be imported."""
+    found = {root.__name__: root}
+    absent: dict[str, str] = {}
+    waiting = [(root.__name__, root)]
+    while waiting:
+        package, value = waiting.pop()
+        for info in pkgutil.iter_modules(getattr(value, "__path__", None) or []):
+            if info.name.startswith("_") or info.name in _NOT_OFFERED:
+                continue
+            name = f"{package}.{info.name}"
+            try:
+                module = quietly_imported(name)
+            except (Exception, SystemExit) as error:
+                absent[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+                continue
+            found[name] = module
+            if info.ispkg:
+                waiting.append((name, module))
+    return dict(sorted(found.items())), dict(sorted(absent.items()))
+
+
+def _names(module: types.ModuleType, package: str) -> Iterator[tuple[str, Any]]:
+    """The public names of a module: what it lists, and what else it shows of its own."""
+    listed = [n for n in getattr(module, "__all__", None) or () if isinstance(n, str)]
+    for name in dict.fromkeys([*listed, *vars(module)]):
+        if name not in listed and (name.startswith("_") or not name.isidentifier()):
+            continue
+        try:
+            value = getattr(module, name)
+        except Exception:  # noqa: S112 - a name that is listed and not there
+            continue
+        if isinstance(value, types.ModuleType):
+            if value.__name__.partition(".")[0] != package.partition(".")[0]:
+                continue
+        elif name not in listed and not _is_own(value, package):
+            continue
+        yield name, value
+
+
+def _is_own(value: Any, package: str) -> bool:
+    """Is a value one of the package's own, and not a tool that it imported?"""
+    if isinstance(value, (typing.TypeVar, typing.ParamSpec)) or typing.get_origin(value):
+        return False
+    home = getattr(value, "__module__", None)
+    if home is None or not (callable(value) or isinstance(value, type)):
+        own_type = type(value).__module__.partition(".")[0]
+        return own_type not in ("__future__", "typing", "logging", "threading")
+    return str(home).partition(".")[0] == package.partition(".")[0]
+
+
+def kind_of(value: Any) -> Kind:
+    """What sort of thing a value is."""
+    if isinstance(value, types.ModuleType):
+        return "module"
+    if isinstance(value, type):
+        return "class"
+    if callable(value) and not isinstance(value, enum.Enum):
+        return "function"
+    return "constant"
+
+
+def _homes(modules: dict[str, types.ModuleType], package: str) -> dict[int, str]:
+    """Where the mirror defines each function and class: in its own module if that is public."""
+    candidates: dict[int, list[tuple[bool, int, str, bool, str]]] = {}
+    for module_name, module in modules.items():
+        for name, value in _names(module, package):
+            if kind_of(value) in ("function", "class"):
+                elsewhere = getattr(value, "__module__", None) != module_name
+                renamed = getattr(value, "__name__", None) != name
+                depth = module_name.count(".")
+                candidates.setdefault(id(value), []).append(
+                    (elsewhere, depth, module_name, renamed, name)
+                )
+    return {key: f"{min(found)[2]}.{min(found)[4]}" for key, found in candidates.items()}
+
+
+def _surveyed(
+    module_name: str,
+    package: str,
+    homes: dict[int, str],
+    loaded: set[str],
+    found: dict[str, types.ModuleType],
+) -> Module:
+    module = found[module_name]
+    names = []
+    for name, value in _names(module, package):
+        kind = kind_of(value)
+        if kind == "module":
+            if value.__name__ not in found or value.__name__ == f"{module_name}.{name}":
+                continue  # private, or shown by being a submodule
+            home = value.__name__
+        else:
+            home = homes.get(id(value), f"{module_name}.{name}")
+        names.append(Public(name, value, kind, home))
+    listed = getattr(module, "__all__", None)
+    shown = {public.name for public in names}
+    children = {n.rpartition(".")[2] for n in found if n.rpartition(".")[0] == module_name}
+    exports = (
+        tuple(n for n in dict.fromkeys(listed) if n in shown or n in children)
+        if listed is not None
+        else tuple(p.name for p in names if not p.name.startswith("_"))
+    )
+    imported = sorted(n for n in children if f"{module_name}.{n}" in loaded)
+    is_package = hasattr(module, "__path__") and any(
+        name.startswith(f"{module_name}.") for name in found
+    )
+    return Module(module_name, module, tuple(names), exports, tuple(imported), is_package)

@@ -1,0 +1,235 @@
+"""What a written mirror is made of: one function for each status of a name.
+
+A twin called with plain values is the original. It is made when a BVar first arrives, so that
+importing a mirror costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Final
+
+from .._bvar import BVar, has_bvar
+from .._lift import refusing
+from .._rebind import _PLAIN_TYPES, _is_plain, composite_of
+from .._registry import Entry, Registry, registry
+from ..errors import MirrorError, NoGradientError
+
+__all__ = [
+    "composite", "lifted", "locally_constant", "mirrored", "mirrors", "no_grad", "not_differentiable",
+]  # fmt: skip
+
+mirrors: Final = Registry(parent=registry)
+"""The registry that twins of all mirrors are made with."""
+
+
+def composite(original: Any, differentiable: str) -> Any:
+    """The twin of a function, by its own body.
+
+    Parameters
+    ----------
+    original : callable
+    differentiable : str
+        Names of the parameters whose gradients were checked. A gradient that would flow to
+        another one is refused.
+    """
+    return _made_late(original, differentiable, lambda: composite_of(original, mirrors))
+
+
+def lifted(original: Any, differentiable: str) -> Any:
+    """The twin of a function, by its rule; parameters as those of `composite`."""
+    return _made_late(original, differentiable, lambda: mirrors[original].twin)
+
+
+def locally_constant(original: Any) -> Any:
+    """The twin of a function whose result does not vary: it gives plain values."""
+
+    def make() -> Any:
+        from .._lift import locally_constant
+
+        constants = Registry()
+        locally_constant(original, into=constants)
+        return constants[original].twin
+
+    return _made_late(original, None, make)
+
+
+def no_grad(original: Any, reason: str) -> Any:
+    """A stub: it runs, and refuses to be differentiated.
+
+    Parameters
+    ----------
+    original : callable
+    reason : str
+        Shown in the error, and in the first line of its docstring.
+    """
+    if isinstance(original, type):
+        return _refusing_class(original, reason)
+    frame = sys._getframe(1)
+    name = f"{frame.f_globals.get('__name__', '')}.{getattr(original, '__name__', 'function')}"
+    twin = refusing(original, name, reason)
+    _dress(twin, original, frame.f_globals)
+    twin.__doc__ = f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip()
+    twin.__not_differentiable__ = reason
+    _register(twin, twin)
+    return twin
+
+
+def _refusing_class(original: type, reason: str) -> Any:
+    """A subclass that cannot be made from BVars."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        if has_bvar(args) or has_bvar(kwargs):
+            raise NoGradientError(
+                f"{original.__qualname__} was given a BVar, and is not differentiable.",
+                "Make it from plain values: value_of(v).",
+                why=reason,
+            )
+        super(made, self).__init__(*args, **kwargs)
+
+    members = {
+        "__init__": __init__,
+        "__doc__": f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip(),
+        "__module__": original.__module__,
+        "__qualname__": original.__qualname__,
+        "__not_differentiable__": reason,
+    }
+    try:
+        made = type(original)(original.__name__, (original,), members)
+    except Exception:  # it cannot be subclassed
+        return original
+    return made
+
+
+def _made_late(original: Any, differentiable: str | None, make: Callable[[], Any]) -> Any:
+    made: Any = None
+
+    def on_bvars(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        nonlocal made
+        if made is None:
+            made = make()
+        if differentiable is not None:
+            args, kwargs = _checked_only(original, differentiable, args, kwargs)
+        return made(*args, **kwargs)
+
+    def twin(*args: Any, **kwargs: Any) -> Any:
+        if _PLAIN_TYPES.issuperset(map(type, args)) and (
+            not kwargs or _PLAIN_TYPES.issuperset(map(type, kwargs.values()))
+        ):
+            return original(*args, **kwargs)
+        if all(map(_is_plain, args)) and all(map(_is_plain, kwargs.values())):
+            return original(*args, **kwargs)
+        return on_bvars(args, kwargs)
+
+    _dress(twin, original, sys._getframe(2).f_globals)
+    _register(twin, twin)
+    return twin
+
+
+def _dress(twin: Any, original: Any, home: dict[str, Any]) -> None:
+    """Give a twin the looks of its original, and the mirror as its home, where pickle finds it."""
+    name = getattr(original, "__name__", None) or type(original).__name__
+    twin.__name__ = twin.__qualname__ = name
+    twin.__module__ = home.get("__name__", __name__)
+    twin.__doc__ = getattr(original, "__doc__", None)
+    twin.__wrapped__ = original
+    twin.__dict__.pop("__signature__", None)
+
+
+def _register(function: Any, twin: Any) -> None:
+    """Let composites and `twin_of` know that a name of a mirror is its own twin."""
+    entry = Entry(function, "twin", f"{function.__module__}.{function.__name__}", "a mirror")
+    entry.make_twin = lambda: twin
+    registry.add(entry, replace=True)
+
+
+def _checked_only(
+    original: Any, differentiable: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments, with those marked whose gradient was not checked."""
+    checked = differentiable.split()
+    parameters, rest = _positional(original)
+    names = [*parameters[: len(args)], *[rest] * (len(args) - len(parameters))]
+    marked = tuple(
+        value if name in checked or name == "" else _marked(original, name, value, checked)
+        for name, value in zip(names, args, strict=True)
+    )
+    settings = {
+        name: value if name in checked else _marked(original, name, value, checked)
+        for name, value in kwargs.items()
+    }
+    return marked, settings
+
+
+def _positional(original: Any) -> tuple[list[str], str]:
+    """Names of the parameters that are given by position, and of the rest of them."""
+    try:
+        parameters = inspect.signature(original).parameters.values()
+    except (ValueError, TypeError):
+        return [], ""
+    rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in positional], (rest or [""])[0]
+
+
+def _marked(original: Any, name: str, value: Any, checked: list[str]) -> Any:
+    """A value that passes, but refuses a gradient."""
+    if value.__class__ is not BVar and not has_bvar(value):
+        return value
+    function = getattr(original, "__name__", "a function")
+    reason = f"{function} was checked for {', '.join(checked)}, and not for {name}"
+    return refusing(lambda value: value, f"{name} of {function}", reason)(value)
+
+
+# --- the package that is mirrored ---------------------------------------------------------------
+
+
+def mirrored(module: str, version: str) -> Any:
+    """A module of the package that is mirrored.
+
+    Parameters
+    ----------
+    module : str
+        Its dotted name.
+    version : str
+        Of the package when its gradients were checked. With another one installed, each function
+        is compared with the ledger when a BVar first reaches it.
+
+    Raises
+    ------
+    MirrorError
+        If it is not installed.
+    """
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MirrorError(
+            f"{module} is not installed, and its mirror needs it.",
+            f"Install {module.partition('.')[0]} {version}.".replace(" .", "."),
+            why=error,
+        ) from None
+    return found
+
+
+def not_differentiable(names: dict[str, Any], *modules: types.ModuleType) -> dict[str, str]:
+    """The stubs of a mirror, with their reasons.
+
+    Parameters
+    ----------
+    names : dict
+        The namespace of a module.
+    *modules : module
+        Other modules of the mirror.
+    """
+    spaces = [names, *map(vars, modules)]
+    found = {
+        f"{value.__module__}.{value.__name__}": value.__not_differentiable__
+        for space in spaces
+        for value in space.values()
+        if isinstance(getattr(value, "__not_differentiable__", None), str)
+    }
+    return dict(sorted(found.items()))
