@@ -15,7 +15,7 @@ from ._space import parts_of
 from ._tape import Token, call_site, fitted
 from .errors import UnhandledParameterError
 
-__all__ = ["applied"]
+__all__ = ["applied", "named_after"]
 
 
 def applied(op: Op, xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
@@ -66,6 +66,13 @@ def applied(op: Op, xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
 
     found = op.function(*plain, **settings)
     return finish(found) if found.__class__ is tuple else then(found, finish)
+
+
+def named_after(op: Op, lifted: Any) -> None:
+    """Give the function that an Op is the Op's name, and the place and words of its function."""
+    lifted.__name__, lifted.__qualname__ = op.name.rpartition(".")[2], op.name
+    lifted.__module__ = getattr(op.function, "__module__", None)
+    lifted.__doc__ = getattr(op.function, "__doc__", None)
 
 
 def _among(dzdxs: tuple[Any, ...], on: list[int]) -> Any:

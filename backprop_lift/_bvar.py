@@ -858,6 +858,8 @@ def _joined_sequences(x: Any, y: Any) -> Any:
 def _unary(op: Any, x: BVar) -> Any:
     tape = youngest((x,))
     value = op(x._bvar_value)
+    if op is operator.abs and np.any(np.equal(_root(x), 0)):
+        coincide(x)
     grad, _ = _GRADS[op](x._bvar_value, None, value)
     parents = ((x._bvar_at, x._bvar_space),)
     return record(tape, value, lambda dzdy: (grad(dzdy),), parents, _NAMES[op])

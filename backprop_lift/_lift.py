@@ -28,6 +28,7 @@ from ._bvar import (
     has_bvar,
     is_complex,
     is_plain,
+    nearly_equal,
     kept_alive,
     record,
     unary,
@@ -251,6 +252,21 @@ _SINGULAR: Final = {
     math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
 }  # fmt: skip
 
+# Functions with a kink, and whether a call is at it.
+_KINKS: Final = {
+    **dict.fromkeys(
+        (np.maximum, np.minimum, np.fmax, np.fmin), lambda xs, y: nearly_equal(xs[0], xs[1])
+    ),
+    **dict.fromkeys(
+        (np.linalg.norm, np.linalg.vector_norm, np.hypot, math.hypot, math.dist),
+        lambda xs, y: np.any(np.equal(_rooted(y), 0)),
+    ),
+    **dict.fromkeys(
+        (np.arctan2, math.atan2),
+        lambda xs, y: np.any(np.equal(_rooted(xs[0]), 0) & np.equal(_rooted(xs[1]), 0)),
+    ),
+}
+
 # Locally constant functions, with what they answer where values meet or leave the domain.
 _MEETING: Final = {
     math.isclose: True, np.isclose: True, np.allclose: True, np.array_equal: True, np.isnan: True,
@@ -412,6 +428,7 @@ class Rule:
         self.slope: Any = None
         self.symbolic_zeros: bool = options["symbolic_zeros"]
         self._prepared = False
+        self._kink = _KINKS.get(original) if original.__hash__ is not None else None
         self._wrt: tuple[str, ...] = ()
 
     @property
@@ -712,6 +729,9 @@ class Rule:
     ) -> Any:
         if not self.options["complex"] and self.options["derivative"] is None:
             self._refuse_complex(plain, result)
+        if self._kink is not None and self._kink([_rooted(x) for x in plain], result):
+            tape.coincident = True
+            coincide(*plain)
         return record(tape, result, self._scaled_grad(plain, result, on), tuple(parents), self)
 
     def _refuse_complex(self, plain: list[Any], result: Any) -> None:

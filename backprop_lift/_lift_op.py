@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._access import coerce_var, view_var
-from ._apply import applied
+from ._apply import applied, named_after
 from ._bvar import has_bvar, value_of
 from ._effect import comes_later, refused_inside, running_as_node
 from ._lift import Rule, _with_signature, signature_of
@@ -90,8 +90,7 @@ def lift_op(
     def lifted(*xs: Any, **settings: Any) -> Any:
         return applied(op, xs, settings)
 
-    lifted.__name__, lifted.__qualname__ = op.name.rpartition(".")[2], op.name
-    lifted.__doc__ = op.function.__doc__
+    named_after(op, lifted)
     return lifted
 
 

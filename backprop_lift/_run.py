@@ -232,6 +232,8 @@ class _Seed:
 
 
 def _part(whole: Any, key: Any, like: Any) -> Any:
+    if whole is None or whole is ZERO:
+        return ZERO
     if is_record(like):
         return whole.get(key) if isinstance(whole, dict) else getattr(whole, key, None)
     try:

@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ._apply import applied
+from ._apply import applied, named_after
 from ._effect import refused_inside, running_as_node
 from ._op import Op
 from ._registry import dotted_name
@@ -148,7 +148,6 @@ def lift_op(op: Op | Callable[..., Any]) -> Callable[..., Any]:
             raise refused_inside(inside, given.name)
         return applied(given, xs, settings)
 
-    lifted.__name__, lifted.__qualname__ = given.name.rpartition(".")[2], given.name
-    lifted.__doc__ = given.function.__doc__
+    named_after(given, lifted)
     return lifted
 

@@ -52,10 +52,9 @@ def check_grad(
     Examples
     --------
     >>> from backprop_lift.gradcheck import check_grad
-    >>> print(check_grad(lambda x, y: x * y + x, 2.0, 5.0))
-    <lambda>: right, 1 call
-      x  right (1)
-      y  right (1)
+    >>> report = check_grad(lambda x, y: x * y + x, 2.0, 5.0)
+    >>> report.right, report.per_argument
+    (True, {'x': 'right', 'y': 'right'})
     """
     names = (wrt,) if isinstance(wrt, str) else None if wrt is None else tuple(wrt)
     if names is None:

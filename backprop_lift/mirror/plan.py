@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
+import inspect
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -146,7 +148,7 @@ def _line(public: Public, ledger: Ledger) -> Line:
     if "-" not in found:
         return line("noGrad", "it was not checked")
     whole = found["-"]
-    return line(_status(whole), whole.detail, _differentiable(found))
+    return line(_status(whole), whole.detail, _differentiable(found, public.value))
 
 
 def _status(whole: Finding) -> Status:
@@ -157,12 +159,17 @@ def _status(whole: Finding) -> Status:
     return "noGrad"
 
 
-def _differentiable(found: dict[str, Finding]) -> tuple[str, ...]:
-    return tuple(
+def _differentiable(found: dict[str, Finding], function: Any) -> tuple[str, ...]:
+    """The parameters whose gradients may be used, in the order of the signature."""
+    good = {
         argument
         for argument, finding in found.items()
         if argument != "-" and finding.verdict in ("right", "flat", "kink", "edge")
-    )
+    }
+    with contextlib.suppress(ValueError, TypeError):
+        ordered = [name for name in inspect.signature(function).parameters if name in good]
+        return (*ordered, *sorted(good.difference(ordered)))
+    return tuple(sorted(good))
 
 
 def _plain_class(cls: type) -> str:

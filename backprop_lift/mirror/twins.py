@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-import types
 from collections.abc import Callable
 from typing import Any, Final
 
-from .._bvar import BVar, has_bvar
+from .._bvar import _PLAIN, BVar, has_bvar, is_plain
 from .._lift import refusing
-from .._rebind import _PLAIN_TYPES, _is_plain, composite_of
+from .._rebind import composite_of
 from .._registry import Entry, Registry, registry
 from ..errors import MirrorError, NoGradientError
 
@@ -25,6 +24,8 @@ __all__ = [
 
 mirrors: Final = Registry(parent=registry)
 """The registry that twins of all mirrors are made with."""
+
+_PLAIN_TYPES: Final = frozenset(_PLAIN)
 
 
 def composite(original: Any, differentiable: str) -> Any:
@@ -68,18 +69,18 @@ def no_grad(original: Any, reason: str) -> Any:
         Shown in the error, and in the first line of its docstring.
     """
     if isinstance(original, type):
-        return _refusing_class(original, reason)
-    frame = sys._getframe(1)
-    name = f"{frame.f_globals.get('__name__', '')}.{getattr(original, '__name__', 'function')}"
+        return _refusing_class(original, reason, _home(1))
+    home = _home(1)
+    name = f"{home}.{getattr(original, '__name__', 'function')}"
     twin = refusing(original, name, reason)
-    _dress(twin, original, frame.f_globals)
+    _dress(twin, original, home)
     twin.__doc__ = f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip()
     twin.__not_differentiable__ = reason
     _register(twin, twin)
     return twin
 
 
-def _refusing_class(original: type, reason: str) -> Any:
+def _refusing_class(original: type, reason: str, home: str) -> Any:
     """A subclass that cannot be made from BVars."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -94,7 +95,7 @@ def _refusing_class(original: type, reason: str) -> Any:
     members = {
         "__init__": __init__,
         "__doc__": f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip(),
-        "__module__": original.__module__,
+        "__module__": home,
         "__qualname__": original.__qualname__,
         "__not_differentiable__": reason,
     }
@@ -121,20 +122,25 @@ def _made_late(original: Any, differentiable: str | None, make: Callable[[], Any
             not kwargs or _PLAIN_TYPES.issuperset(map(type, kwargs.values()))
         ):
             return original(*args, **kwargs)
-        if all(map(_is_plain, args)) and all(map(_is_plain, kwargs.values())):
+        if all(map(is_plain, args)) and all(map(is_plain, kwargs.values())):
             return original(*args, **kwargs)
         return on_bvars(args, kwargs)
 
-    _dress(twin, original, sys._getframe(2).f_globals)
+    _dress(twin, original, _home(2))
     _register(twin, twin)
     return twin
 
 
-def _dress(twin: Any, original: Any, home: dict[str, Any]) -> None:
+def _home(depth: int) -> str:
+    """The module of the mirror that calls."""
+    return str(sys._getframe(depth + 1).f_globals.get("__name__", __name__))
+
+
+def _dress(twin: Any, original: Any, home: str) -> None:
     """Give a twin the looks of its original, and the mirror as its home, where pickle finds it."""
     name = getattr(original, "__name__", None) or type(original).__name__
     twin.__name__ = twin.__qualname__ = name
-    twin.__module__ = home.get("__name__", __name__)
+    twin.__module__ = home
     twin.__doc__ = getattr(original, "__doc__", None)
     twin.__wrapped__ = original
     twin.__dict__.pop("__signature__", None)
@@ -215,21 +221,20 @@ def mirrored(module: str, version: str) -> Any:
     return found
 
 
-def not_differentiable(names: dict[str, Any], *modules: types.ModuleType) -> dict[str, str]:
-    """The stubs of a mirror, with their reasons.
+def not_differentiable(package: str) -> dict[str, str]:
+    """The stubs of a mirror that are loaded, with their reasons.
 
     Parameters
     ----------
-    names : dict
-        The namespace of a module.
-    *modules : module
-        Other modules of the mirror.
+    package : str
+        The mirror's name.
     """
-    spaces = [names, *map(vars, modules)]
+    modules = [m for name, m in list(sys.modules.items()) if f"{name}.".startswith(f"{package}.")]
     found = {
-        f"{value.__module__}.{value.__name__}": value.__not_differentiable__
-        for space in spaces
-        for value in space.values()
+        f"{module.__name__}.{name}": value.__not_differentiable__
+        for module in modules
+        for name, value in list(vars(module).items())
         if isinstance(getattr(value, "__not_differentiable__", None), str)
+        and value.__module__ == module.__name__
     }
     return dict(sorted(found.items()))

@@ -406,12 +406,26 @@ _EXTREMES = (
     ((0, -1),),
     (-1, None, True),
 )
+
+
+def _with_copies(draw: Samples) -> Samples:
+    """Samples where elements that do not count equal the extreme."""
+
+    def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+        found = draw(rng)
+        a = found[0][0].copy()
+        a[:, 1] = a[:, 0]
+        return [*found, (a, 1, {"where": _MASK, "initial": 0.1})]
+
+    return samples
+
+
 for _original in (np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin):
     lifted(
         grad=_extreme_grad,
         ignores=("keepdims",),
         complex=True,
-        samples=calls(*_EXTREMES, nans=_original in (np.nanmax, np.nanmin)),
+        samples=_with_copies(calls(*_EXTREMES, nans=_original in (np.nanmax, np.nanmin))),
     )(_original)
 lifted(
     grad=_ptp_grad,

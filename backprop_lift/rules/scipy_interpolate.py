@@ -591,3 +591,138 @@ def _interpn_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 
 lifted(twin=_interpn, wrt=("values", "xi"), samples=_interpn_samples)(interpolate.interpn)
+
+
+# Interpolants made from data that are BVars
+
+
+class _Cardinal:
+    """What an interpolant that is linear in its data depends on.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the interpolant of data of shape (n, ...), the first axis being that of the nodes.
+    data : BVar, shape (n, ...)
+    """
+
+    def __init__(self, make: Callable[[Any], Any], data: Any) -> None:
+        self.make = make
+        self.data = data
+
+    @functools.cached_property
+    def functions(self) -> Any:
+        """The interpolant of unit data, of n values."""
+        return self.make(np.eye(np.shape(self.data)[0]))
+
+    def apply(self, evaluate: Callable[[Any], Any]) -> Any:
+        """What `evaluate` gives for the interpolant, with the axes of the data last."""
+        return np.tensordot(evaluate(self.functions), self.data, axes=(-1, 0))
+
+    def then(self, change: Callable[[Any], Any]) -> _Cardinal:
+        """The same for an interpolant made from this one, such as its derivative."""
+        return _Cardinal(lambda data: change(self.make(data)), self.data)
+
+
+class _OfBVars:
+    """An interpolant of data that are BVars: the part of it that can be differentiated.
+
+    It is an object of a subclass of the original class, without any of its attributes.
+    """
+
+    _plain: Any
+    _terms: list[_Cardinal]
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        original = type(self._plain)
+        call = twin_of(_calls_of(original))
+        value = self._plain(plain(x), *args, **kwargs)
+        found = sum(term.apply(lambda f: call(f, x, *args, **kwargs)) for term in self._terms)
+        axis, n = _axis_of(self._plain), np.ndim(x)
+        if axis and n:
+            found = np.moveaxis(found, tuple(range(n, n + axis)), tuple(range(axis)))
+        found = np.reshape(found, np.shape(value))
+        return value + (found - plain(found))
+
+    def derivative(self, *args: Any, **kwargs: Any) -> Any:
+        return self._changed(lambda f: f.derivative(*args, **kwargs))
+
+    def antiderivative(self, *args: Any, **kwargs: Any) -> Any:
+        return self._changed(lambda f: f.antiderivative(*args, **kwargs))
+
+    def integrate(self, a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+        if has_bvar(a) or has_bvar(b):
+            raise _refused("The integral of an interpolant of BVars", "its limits are BVars too")
+        found = sum(term.apply(lambda f: f.integrate(a, b, *args, **kwargs)) for term in self._terms)
+        value = self._plain.integrate(a, b, *args, **kwargs)
+        return value + (np.reshape(found, np.shape(value)) - plain(np.reshape(found, np.shape(value))))
+
+    def _changed(self, change: Callable[[Any], Any]) -> Any:
+        return _of_bvars(change(self._plain), [term.then(change) for term in self._terms])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _refused(
+            f"{name} of a {type(self).__name__} of BVars",
+            "only its value, derivatives and integrals have one",
+        )
+
+
+@functools.cache
+def _class_of_bvars(cls: type) -> type:
+    """A subclass whose objects are interpolants of BVars; `isinstance` holds."""
+    refusing = {
+        name: _refusing_method(cls, name)
+        for name in dir(cls)
+        if not name.startswith("_") and not hasattr(_OfBVars, name)
+    }
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, **refusing}
+    return type(cls.__name__, (_OfBVars, cls), names)
+
+
+def _refusing_method(cls: type, name: str) -> Any:
+    def refused(self: Any) -> Any:
+        return self.__getattr__(name)
+
+    return property(refused)
+
+
+def _of_bvars(made: Any, terms: list[_Cardinal]) -> Any:
+    cls = _class_of_bvars(type(made))
+    found = object.__new__(cls)
+    found._plain, found._terms = made, terms
+    return found
+
+
+def _calls_of(cls: type) -> Any:
+    """The function that a call of its objects runs."""
+    return next(base.__dict__["__call__"] for base in cls.__mro__ if "__call__" in base.__dict__)
+
+
+def _axis_of(made: Any) -> int:
+    axis = getattr(made, "axis", getattr(made, "_y_axis", 0))
+    return int(axis or 0)
+
+
+class _Columns:
+    """Interpolants of one value each, as one of several values."""
+
+    def __init__(self, made: list[Any]) -> None:
+        self.made = made
+
+    def __getattr__(self, name: str) -> Any:
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return _Columns([getattr(one, name)(*args, **kwargs) for one in self.made])
+
+        return method
+
+
+def _by_columns(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """From a class that takes data of one value, one that takes several."""
+    return lambda data: _Columns([make(column) for column in data.T])
+
+
+@_method(_Columns, "__getattr__", (), None)
+def _unused(self: Any, name: str) -> Any:
+    return None

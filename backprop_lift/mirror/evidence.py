@@ -1,0 +1,278 @@
+"""The evidence: samples of a package's functions, and what checking their gradients found."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .._rebind import composite_of
+from .._registry import Entry, Registry, dotted_name
+from ..gradcheck import Report, Sample, check
+from ..gradcheck.calls import copied, limited, quiet
+from ..gradcheck.calls import TimeIsUp
+from ..gradcheck.coordinates import Coordinates, parts
+from .ledger import Finding
+from .survey import Public
+
+__all__ = ["findings_of"]
+
+# Parameters that steer a computation and are no part of its mathematics.
+_STEERING: Final = re.compile(r"^(.*tol|max_?iter|maxfun|eps|n_?iter.*|seed|n|num|order|degree)$")
+
+
+def findings_of(
+    public: Public, samples: list[Sample], registry: Registry, source: str, *, seconds: float = 5.0
+) -> list[Finding]:
+    """Check one function on its samples.
+
+    Parameters
+    ----------
+    public : Public
+    samples : list of Sample
+    registry : Registry
+        Whose rules are in force.
+    source : str
+        Hash of the function.
+    seconds : float, optional
+        Limit for one call and its check.
+
+    Returns
+    -------
+    list of Finding
+        One for the function, and one for each of its arguments that was looked at.
+    """
+    judge = _Judge(public, samples, registry, source, seconds)
+    return judge.findings()
+
+
+class _Judge:
+    """One function being judged."""
+
+    def __init__(
+        self,
+        public: Public,
+        samples: list[Sample],
+        registry: Registry,
+        source: str,
+        seconds: float,
+    ) -> None:
+        self.name = public.home
+        self.function = public.value
+        self.samples = samples
+        self.registry = registry
+        self.source = source
+        self.seconds = seconds
+
+    def findings(self) -> list[Finding]:
+        entry = self.registry.find(self.function)
+        if entry is not None and entry.kind == "no grad":
+            return [self._whole("noGrad", entry.reason or "its author marked it no_grad")]
+        if entry is not None and entry.kind != "composite":
+            return self._checked(entry, _STATUS.get(entry.kind, "lifted"))
+        if not callable(getattr(self.function, "__call__", None)):
+            return [self._whole("noGrad", "it cannot be called")]
+        if not self.samples:
+            return [self._whole("noGrad", "no sample: no example calls it")]
+        constant = self._without_floats()
+        if constant is not None:
+            return constant
+        try:
+            twin = composite_of(self.function, self.registry)
+        except Exception as error:
+            return [self._whole("noGrad", _sentence(error))]
+        entry = Entry(self.function, "composite", dotted_name(self.function), "")
+        entry.make_twin = lambda: twin
+        return self._checked(entry, "composite")
+
+    def _whole(self, verdict: str, detail: str, report: Report | None = None) -> Finding:
+        calls = len(report.samples) if report is not None else 0
+        options = _options(report.samples) if report is not None else "-"
+        return Finding(
+            self.name, "-", verdict, calls=calls, options=options, source=self.source, detail=detail
+        )
+
+    def _without_floats(self) -> list[Finding] | None:
+        """What is found of a function that gives no floats, or is given none."""
+        results = [r for r in map(self._result, self.samples[:3]) if r is not _FAILED]
+        if not results:
+            return [self._whole("noGrad", "no sample: every example of it fails")]
+        given = [v for s in self.samples for v in (*s.args, *s.settings.values())]
+        if not any(_holds_numbers(value, integers=True) for value in given):
+            if all(_is_plain_data(value) for value in (*given, *results)) and not any(
+                _holds_numbers(r, integers=False) for r in results
+            ):
+                return [self._whole("as it is", "a function without numbers")]
+            if all(map(_is_plain_data, given)):
+                return [self._whole("noGrad", "no example gives it a number")]
+        if not all(map(_is_plain_data, results)) or any(
+            _holds_numbers(r, integers=False) for r in results
+        ):
+            return None
+        entry = Entry(self.function, "locally constant", dotted_name(self.function), "")
+        entry._twin = _rooted(self.function)
+        return self._checked(entry, "locally constant")
+
+    def _result(self, sample: Sample) -> Any:
+        try:
+            with quiet(), limited(self.seconds):
+                args = [copied(value) for value in sample.args]
+                settings = {name: copied(value) for name, value in sample.settings.items()}
+                return self.function(*args, **settings)
+        except (Exception, SystemExit, TimeIsUp):
+            return _FAILED
+
+    def _checked(self, entry: Entry, status: str) -> list[Finding]:
+        samples = self.samples or None
+        if samples is not None and status != "locally constant":
+            samples = [_without_steering(self.function, sample) for sample in samples]
+        report = check(self.function, samples, limit=6, seconds=self.seconds, entry=entry)
+        arguments = self._arguments(report)
+        refusal = _refusal(report, status)
+        if refusal:
+            return [self._whole("noGrad", refusal, report), *arguments]
+        origins = {_origin(sample) for sample in report.samples} - {""}
+        detail = f"right in {_counted(len(report.samples), 'call')}"
+        if status == "locally constant":
+            detail = f"does not vary in {_counted(len(report.samples), 'call')}"
+        if origins:
+            detail += f" of {', '.join(sorted(origins)[:3])}"
+        whole = self._whole(status, detail, report)
+        if status == "locally constant":
+            return [whole]
+        return [whole, *arguments]
+
+    def _arguments(self, report: Report) -> list[Finding]:
+        found = []
+        for argument, verdict in report.per_argument.items():
+            outcomes = [o for o in report.outcomes if o.argument == argument]
+            good = [o for o in outcomes if o.verdict == "right"]
+            word = "flat" if verdict == "no evidence" else str(verdict)
+            if not all(o.accepted for o in outcomes) and word in ("right", "kink", "edge"):
+                word = "refuted"
+            name = argument.partition("[")[0]
+            finding = Finding(
+                self.name,
+                name,
+                word,
+                "differences",
+                _rounded(
+                    max((abs(o.analytic - o.numeric) / max(abs(o.numeric), abs(o.analytic))
+                         for o in good), default=math.nan)
+                ),
+                len({o.sample for o in outcomes}),
+                source=self.source,
+                detail=next((str(o) for o in outcomes if not o.accepted), ""),
+            )  # fmt: skip
+            found.append(finding)
+        merged: dict[str, Finding] = {}
+        for finding in found:
+            before = merged.get(finding.argument)
+            if before is None or _SEVERITY.index(finding.verdict) < _SEVERITY.index(before.verdict):
+                merged[finding.argument] = finding
+        return list(merged.values())
+
+
+_FAILED: Final = object()
+_STATUS: Final = {"locally constant": "locally constant", "rule": "lifted", "twin": "lifted"}
+_SEVERITY: Final = ("wrong", "refuted", "noise", "right", "kink", "edge", "flat")
+
+
+def _refusal(report: Report, status: str) -> str:
+    """Why a function is not differentiable in the mirror; empty where it is."""
+    for problem in report.problems:
+        if problem.kind in ("value", "contract"):
+            return f"its check failed: {problem.text}"
+    failure = next(report.failures(), None)
+    if failure is not None:
+        return f"its check failed: {failure}"
+    if report.right:
+        return ""
+    if status == "locally constant" and report.outcomes:
+        return ""
+    if report.refusals:
+        error = report.refusals[0].error
+        return _sentence(error) if error is not None else report.refusals[0].text
+    if report.problems:
+        return f"not checked: {report.problems[0].text}"
+    return "not checked: its result varies with no argument in any example"
+
+
+def _sentence(error: BaseException) -> str:
+    """The first line of an error."""
+    first = str(error).strip().partition("\n")[0]
+    sentence = getattr(error, "sentence", None)
+    return sentence or (f"{type(error).__name__}: {first}" if first else type(error).__name__)
+
+
+def _without_steering(function: Callable[..., Any], sample: Sample) -> Sample:
+    """A sample in which tolerances and counts do not move."""
+    if sample.wrt is not None:
+        return sample
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (ValueError, TypeError):
+        return sample
+    given = [*names[: len(sample.args)], *sample.settings]
+    if not any(_STEERING.match(name) for name in given):
+        return sample
+    moving = tuple(name for name in given if not _STEERING.match(name))
+    return Sample(sample.args, sample.settings, sample.origin, moving) if moving else sample
+
+
+def _holds_numbers(value: Any, *, integers: bool) -> bool:
+    return len(Coordinates(value, integers=integers)) > 0
+
+
+def _is_plain_data(value: Any, depth: int = 0) -> bool:
+    """Is a value nothing but numbers, strings and containers of these?"""
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        return True
+    if hasattr(value, "dtype"):
+        return getattr(value.dtype, "kind", "O") != "O"
+    found = parts(value) if depth < 6 else None
+    return found is not None and all(_is_plain_data(part, depth + 1) for _, part in found)
+
+
+def _rooted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of BVars that calls another on what they stand for."""
+    from .._lift import _rooted
+
+    def twin(*args: Any, **kwargs: Any) -> Any:
+        return function(*map(_rooted, args), **{k: _rooted(v) for k, v in kwargs.items()})
+
+    return twin
+
+
+def _options(samples: list[Sample]) -> str:
+    """The settings by keyword that the calls gave, where they can be said in a word."""
+    found: set[str] = set()
+    for sample in samples:
+        for name, value in _said(sample.settings):
+            found.add(f"{name}={value!r}")
+    return " ".join(sorted(found)[:12]) or "-"
+
+
+def _said(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (name, value)
+        for name, value in settings.items()
+        if isinstance(value, (bool, str)) and len(str(value)) < 24 and " " not in str(value)
+    ]
+
+
+def _origin(sample: Sample) -> str:
+    return sample.origin.removeprefix("near ").partition(" ")[0].replace("doctest", "doctests")
+
+
+def _rounded(error: float) -> str:
+    """A relative difference, rounded up to a power of ten."""
+    if not math.isfinite(error):
+        return "-"
+    return "1e-16" if error < 1e-16 else f"1e{math.ceil(math.log10(error)):+03d}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"

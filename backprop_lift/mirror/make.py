@@ -1,0 +1,191 @@
+"""Making a mirror: survey, samples, checks, ledger and plan, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._registry import Registry, registry
+from ..gradcheck import Sample
+from ..gradcheck.doctests import module_samples
+from ..gradcheck.samples_file import read_samples
+from .evidence import findings_of
+from .fingerprint import Fingerprints
+from .ledger import Ledger
+from .plan import Plan, planned
+from .render import rendered
+from .survey import Public, Survey, survey_of
+from .write import LEDGER
+
+__all__ = ["Mirror", "Progress", "folder_of", "mirror_of"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mirror:
+    """A mirror, ready to be written.
+
+    Attributes
+    ----------
+    plan : Plan
+    ledger : Ledger
+    files : dict
+        From paths below its folder to texts.
+    checked : int
+        How many functions were checked in this run; the others' findings still held.
+    """
+
+    plan: Plan
+    ledger: Ledger
+    files: dict[str, str]
+    checked: int
+
+
+def mirror_of(
+    package: str,
+    name: str = "",
+    *,
+    ledger: Ledger | None = None,
+    samples: str = "",
+    rules: Registry = registry,
+    check: bool = True,
+    progress: Progress = lambda what, done, of: None,
+) -> Mirror:
+    """Make the mirror of a package.
+
+    Parameters
+    ----------
+    package : str
+        Its import name.
+    name : str, optional
+        Import name of the mirror: ``package_bp`` by default.
+    ledger : Ledger, optional
+        Of an earlier run: functions that have not changed since are not checked again.
+    samples : str, optional
+        Path of a samples file.
+    rules : Registry, optional
+        Whose rules are in force.
+    check : bool, optional
+        False takes findings from the ledger alone.
+    progress : callable, optional
+        Called with what is done, how much of it, and of how much.
+
+    Raises
+    ------
+    MirrorError
+        If the package cannot be imported.
+    SampleError
+        If the samples file cannot be read.
+    """
+    progress("importing", 0, 1)
+    survey = survey_of(package)
+    fingerprints = Fingerprints(package)
+    known = ledger or Ledger()
+    found = Ledger(versions=_versions(survey))
+    waiting: list[tuple[Public, str]] = []
+    publics = [*survey.functions()]
+    for public in publics:
+        source = fingerprints.of(public.value)
+        before = known.of(public.home)
+        if before and all(f.source == source for f in before.values()):
+            for finding in before.values():
+                found.add(finding)
+        elif check:
+            waiting.append((public, source))
+        elif before:
+            found.add(dataclasses.replace(
+                before["-"], verdict="noGrad", detail="it has changed since it was checked"))
+    if waiting:
+        calls = _samples(survey, samples, progress)
+        for done, (public, source) in enumerate(waiting):
+            progress(f"checking {public.home}", done, len(waiting))
+            for finding in findings_of(public, calls.get(id(public.value), []), rules, source):
+                found.add(finding)
+        progress("checked", len(waiting), len(waiting))
+    plan = planned(survey, found, name or f"{package.replace('.', '_')}_bp")
+    files = rendered(plan)
+    files[LEDGER] = found.text()
+    return Mirror(plan, found, files, len(waiting))
+
+
+def _samples(survey: Survey, path: str, progress: Progress) -> dict[int, list[Sample]]:
+    """Calls of each function, by its id: those of a samples file, then those of docstrings."""
+    found: dict[int, list[Sample]] = {}
+    given = read_samples(path) if path else {}
+    for public in survey.functions():
+        dotted = f"{getattr(public.value, '__module__', '')}.{public.name}"
+        for name in {public.home, dotted}:
+            found.setdefault(id(public.value), []).extend(given.get(name, ()))
+    progress("running the examples of docstrings", 0, 1)
+    with _elsewhere():
+        for function, calls in module_samples(*(m.value for m in survey.modules)).items():
+            found.setdefault(id(function), []).extend(calls)
+    return found
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Run in an empty folder, so that examples leave nothing behind."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(empty)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
+def _versions(survey: Survey) -> dict[str, str]:
+    try:
+        ours = importlib.metadata.version("backprop-lift")
+    except importlib.metadata.PackageNotFoundError:
+        ours = ""
+    return {
+        survey.package: survey.version,
+        "backprop-lift": ours,
+        "numpy": np.__version__,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def folder_of(package: str, out: str, name: str) -> tuple[Path, str]:
+    """Where a mirror stands, and the import name that it has there.
+
+    Parameters
+    ----------
+    package : str
+    out : str
+        Folder of the mirror's own distribution; empty for the usual place: ``bp`` in a package
+        that is one's own, or else beside the current work.
+    name : str
+        Import name; empty for the usual one.
+    """
+    usual = f"{package.replace('.', '_')}_bp"
+    if out:
+        return Path(out) / (name or usual), name or usual
+    home = _home(package)
+    if home is not None and not name:
+        return home / "bp", f"{package}.bp"
+    return Path(name or usual), name or usual
+
+
+def _home(package: str) -> Path | None:
+    """The folder of a package that is one's own: a folder below the current one, not installed."""
+    found: Any = sys.modules.get(package)
+    paths = list(getattr(found, "__path__", None) or [])
+    if not paths:
+        return None
+    home = Path(paths[0]).resolve()
+    installed = {"site-packages", "dist-packages"} & set(home.parts)
+    return home if not installed and home.is_relative_to(Path.cwd().resolve()) else None

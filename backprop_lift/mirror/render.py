@@ -1,0 +1,217 @@
+"""The text of a mirror: what its plan says, as Python. Pure, and the same for the same plan."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from .plan import Line, Page, Plan
+
+__all__ = ["MARK", "rendered"]
+
+MARK: Final = "Written by `backprop-lift mirror"
+"""Stands in the first lines of every file that may be written anew."""
+
+_WIDTH: Final = 88  # the width that formatters agree on
+_MAKERS: Final = {
+    "lifted": "lifted",
+    "composite": "composite",
+    "locally constant": "locally_constant",
+    "noGrad": "no_grad",
+}
+
+
+def rendered(plan: Plan) -> dict[str, str]:
+    """The files of a mirror.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict
+        From paths below the folder of the mirror to their texts.
+    """
+    late = _in_circles(plan)
+    files = {"py.typed": ""}
+    for page in plan.pages:
+        files[path_of(page, plan)] = _source(page, plan, late=page.module in late)
+    return files
+
+
+def path_of(page: Page, plan: Plan, suffix: str = ".py") -> str:
+    """Where the source of a module stands, below the folder of the mirror."""
+    parts = page.module.removeprefix(plan.package).lstrip(".").split(".")
+    if page.module == plan.package:
+        parts = []
+    if page.is_package or not parts:
+        parts.append("__init__")
+    return "/".join(parts) + suffix
+
+
+def _source(page: Page, plan: Plan, *, late: bool) -> str:
+    names = {line.name for line in (*page.lines, *page.imports)}
+    original = _free("original", names)
+    used = {_MAKERS[line.status] for line in page.lines if line.status in _MAKERS}
+    is_root = page.module == plan.package
+    tools = {name: _free(name, names) for name in used | {"mirrored"}}
+    if is_root:
+        tools["not_differentiable"] = _free("not_differentiable", names)
+    head = [_docstring(page, plan)]
+    spelt = [name if name == alias else f"{name} as {alias}" for name, alias in sorted(tools.items())]
+    imports = _import("backprop_lift.mirror.twins", spelt)
+    inner = list(_inner_imports(page, plan))
+    if late and inner:
+        head.append("# ruff: noqa: E402 - modules that import each other define their names first")
+    blocks = ["\n".join([imports, *([] if late else _spaced(inner))])]
+    blocks.append("\n".join(_all(page)))
+    blocks.append(f'{original} = {tools["mirrored"]}("{page.module}", "{plan.version}")')
+    functions = [line for line in page.lines if line.status in _MAKERS]
+    same = [line for line in page.lines if line.status not in _MAKERS]
+    if functions:
+        blocks.append("\n".join(_twin(line, original, tools[_MAKERS[line.status]]) for line in functions))
+    if same:
+        blocks.append("\n".join(f"{line.name} = {original}.{line.name}" for line in same))
+    if late and inner:
+        blocks.append("\n".join(inner))
+    if is_root:
+        refusing = tools["not_differentiable"]
+        blocks.append(f"__not_differentiable__ = {refusing}(__name__)")
+    return "\n\n".join(filter(None, [*head, *blocks])) + "\n"
+
+
+def _spaced(lines: list[str]) -> list[str]:
+    return ["", *lines] if lines else []
+
+
+def _docstring(page: Page, plan: Plan) -> str:
+    what = page.doc.rstrip(".") if page.doc else ""
+    title = f"`{page.module}` with gradients" + (f": {what}." if what else ".")
+    title = title.replace("\\", "\\\\").replace('"""', "'''")
+    lines = textwrap.wrap(title, _WIDTH - 3)[:1] if len(title) > _WIDTH - 3 else [title]
+    written = (
+        f"{MARK} {plan.package}` from version {plan.version or '(none)'}; "
+        "write it again rather than edit it."
+    )
+    return '"""' + lines[0] + "\n\n" + "\n".join(textwrap.wrap(written, _WIDTH)) + '\n"""'
+
+
+def _all(page: Page) -> list[str]:
+    names = sorted(dict.fromkeys([*page.exports]))
+    if not names:
+        return ["__all__: list[str] = []"]
+    one = f"__all__ = [{', '.join(map(_quoted, names))}]"
+    if len(one) <= _WIDTH:
+        return [one]
+    return ["__all__ = [", *(f"    {_quoted(name)}," for name in names), "]"]
+
+
+def _quoted(text: str) -> str:
+    body = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f"'{text}'" if '"' in text and "'" not in text else f'"{body}"'
+
+
+def _twin(line: Line, original: str, maker: str) -> str:
+    """One line for one name."""
+    given = [f"{original}.{line.name}"]
+    if line.status in ("lifted", "composite"):
+        given.append(_quoted(" ".join(line.differentiable)))
+    elif line.status == "noGrad":
+        given.append(_quoted(" ".join(line.reason.split())))
+    return _call(f"{line.name} = {maker}", given)
+
+
+def _call(head: str, arguments: list[str]) -> str:
+    """A call, broken as formatters break it."""
+    one = f"{head}({', '.join(arguments)})"
+    if len(one) <= _WIDTH:
+        return one
+    inner = f"    {', '.join(arguments)}"
+    if len(inner) <= _WIDTH:
+        return f"{head}(\n{inner}\n)"
+    return "\n".join([f"{head}(", *(f"    {argument}," for argument in arguments), ")"])
+
+
+def _import(module: str, names: list[str]) -> str:
+    one = f"from {module} import {', '.join(names)}"
+    if len(one) <= _WIDTH:
+        return one
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
+
+
+def _inner_imports(page: Page, plan: Plan) -> Iterator[str]:
+    """Imports from other modules of the mirror."""
+    here = page.module
+    submodules = [name for name in page.loaded]
+    sources: dict[str, list[str]] = {}
+    for line in page.imports:
+        home, _, name = line.home.rpartition(".")
+        if line.kind == "module":
+            home, name = line.home.rpartition(".")[0], line.home.rpartition(".")[2]
+        shown = f"{name} as {line.name}" if name != line.name or line.name not in page.exports else name
+        sources.setdefault(home, []).append(shown)
+    if submodules:
+        shown_modules = [n if n in page.exports else f"{n} as {n}" for n in submodules]
+        sources.setdefault(here, []).extend(shown_modules)
+    for home, names in sorted(sources.items(), key=lambda item: _order(item[0], page, plan)):
+        yield _import(_relative(home, page, plan), sorted(set(names), key=_by_type))
+
+
+def _by_type(name: str) -> tuple[int, str]:
+    """The order in which import sorters put names: constants, classes, functions."""
+    first = name.partition(" ")[0]
+    return (0 if first.isupper() and len(first) > 1 else 1 if first[:1].isupper() else 2, name)
+
+
+def _order(home: str, page: Page, plan: Plan) -> tuple[int, str]:
+    relative = _relative(home, page, plan)
+    dots = len(relative) - len(relative.lstrip("."))
+    return (-dots, relative)
+
+
+def _relative(home: str, page: Page, plan: Plan) -> str:
+    """How a module names another: ``.core``, ``..numerics.arrays``."""
+    package = page.module.split(".") if page.is_package or page.module == plan.package else (
+        page.module.split(".")[:-1]
+    )
+    target = home.split(".")
+    shared = 0
+    while shared < min(len(package), len(target)) and package[shared] == target[shared]:
+        shared += 1
+    return "." * (len(package) - shared + 1) + ".".join(target[shared:])
+
+
+def _in_circles(plan: Plan) -> set[str]:
+    """The modules that, directly or not, import themselves."""
+    edges = {
+        page.module: {
+            *(_home_module(line) for line in page.imports),
+            *(f"{page.module}.{name}" for name in page.loaded),
+        }
+        for page in plan.pages
+    }
+    return {module for module in edges if module in _reached(module, edges)}
+
+
+def _home_module(line: Line) -> str:
+    return line.home if line.kind == "module" else line.home.rpartition(".")[0]
+
+
+def _reached(start: str, edges: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(edges.get(start, ()))
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += edges.get(module, ())
+    return found
+
+
+def _free(name: str, names: Iterable[str]) -> str:
+    """A name for one of our tools that no public name takes."""
+    while name in names:
+        name += "_"
+    return name

@@ -1,0 +1,331 @@
+"""The checker checked: right rules raise no alarm, rules broken on purpose are caught."""
+
+import collections
+import dataclasses
+import itertools
+import re
+
+import numpy as np
+import pytest
+import scipy.special
+
+from backprop_lift import Registry, lifted, registry
+from backprop_lift.gradcheck import check, check_mutants
+from backprop_lift.gradcheck.mutation import mutants
+from backprop_lift.gradcheck.rule_sources import broken_functions
+
+mine = Registry()
+
+
+def rule(**options):
+    return lifted(into=mine, **options)
+
+
+@dataclasses.dataclass
+class Layer:
+    w: np.ndarray
+    b: float
+
+
+# Rules of all kinds: scalars, arrays, records, several results, options, complex numbers.
+
+
+@rule(derivative=lambda x, result: 2 * x * result, samples=[(0.7,), (-1.2,)])
+def bell(x):
+    return np.exp(x**2)
+
+
+@rule(
+    derivative={"t": lambda p: 1 / p, "p": lambda t, p: -t / p**2},
+    samples=[(300.0, 1e5), (np.array([250.0, 270.0]), 9e4)],
+)
+def ratio(t, p):
+    return t / p
+
+
+@rule(
+    grad=lambda dzdy, u, v: (dzdy * v, dzdy * u),
+    samples=[(2.0, 5.0), (np.array([1.0, 2.0]), 3.0)],
+)
+def product(u, v):
+    return u * v
+
+
+@rule(
+    grad={
+        "q": lambda dzdy, q, rho: dzdy * (3 * q**2 / rho + np.sin(q)),
+        "rho": lambda dzdy, q, rho: -dzdy * q**3 / rho**2,
+    },
+    samples=[(1.3, 2.7), (0.4, 0.9)],
+)
+def drag(q, rho):
+    return q**3 / rho - np.cos(q)
+
+
+@rule(
+    grad=lambda dzdy, x, ddof: 2 * dzdy * (x - np.mean(x)) / (np.size(x) - ddof),
+    samples=lambda rng: [(rng.normal(size=5),), (rng.normal(size=5), 1)],
+)
+def spread(x, ddof=0):
+    return np.sum((x - np.mean(x)) ** 2) / (np.size(x) - ddof)
+
+
+@rule(
+    grad=lambda dzdy, result: result * (dzdy - np.sum(dzdy * result)),
+    samples=lambda rng: [(rng.normal(size=4),)],
+)
+def softmax(x):
+    return np.exp(x) / np.sum(np.exp(x))
+
+
+@rule(
+    grad=lambda dzdy, a, b: (dzdy @ np.conj(b).T, np.conj(a).T @ dzdy),
+    complex=True,
+    samples=lambda rng: [
+        (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))),
+        (rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3)), rng.normal(size=(3, 2)) + 0j),
+        (rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)), 1j * rng.normal(size=(2, 2))),
+    ],
+)
+def multiplied(a, b):
+    return a @ b
+
+
+@rule(
+    grad=lambda dzdy, z: np.conj(2 * z) * dzdy,
+    complex=True,
+    samples=[(1 + 2j,), (np.array([0.5 - 1j, 2 + 0.3j]),)],
+)
+def squared(z):
+    return z * z
+
+
+@rule(
+    grad=lambda dzdy, z, result: dzdy * z / result,
+    complex=True,
+    samples=[(1 + 2j,), (np.array([0.5 - 1j, 2 + 0.3j]),)],
+)
+def modulus(z):
+    return np.abs(z)
+
+
+@rule(
+    grad=lambda dzdy, x, axis: np.expand_dims(dzdy, axis) * 2 * x,
+    samples=lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(3, 3)), 1)],
+)
+def lengths(x, axis=0):
+    return np.sum(x**2, axis)
+
+
+@rule(
+    grad=lambda dzdy, x, y: (dzdy[0] + dzdy[1] * y, dzdy[1] * x - dzdy[0]),
+    samples=[(2.0, 5.0), (0.3, -0.7)],
+)
+def both(x, y):
+    return x - y, x * y
+
+
+@rule(
+    grad=lambda dzdy, p: {"a": dzdy * p["b"] ** 2, "b": 2 * dzdy * p["a"] * p["b"]},
+    samples=[({"a": 2.0, "b": 3.0},)],
+)
+def of_dict(p):
+    return p["a"] * p["b"] ** 2
+
+
+@rule(
+    grad=lambda dzdy, layer, x: (Layer(np.outer(dzdy, x), np.sum(dzdy)), layer.w.T @ dzdy),
+    samples=lambda rng: [(Layer(rng.normal(size=(3, 3)), 0.5), rng.normal(size=3))],
+)
+def affine(layer, x):
+    return layer.w @ x + layer.b
+
+
+@rule(
+    op=lambda x, y: (np.sin(x) * y, lambda dzdy: (dzdy * np.cos(x) * y, dzdy * np.sin(x))),
+    samples=[(0.4, 1.7)],
+)
+def wave(x, y):
+    return np.sin(x) * y
+
+
+@rule(
+    grad=lambda dzdy, xs: [dzdy * w for w in (1.0, 2.0, 3.0)],
+    samples=[([0.3, 0.4, 0.5],)],
+)
+def weighted(xs):
+    return xs[0] + 2 * xs[1] + 3 * xs[2]
+
+
+@rule(derivative=lambda x: np.where(x > 0, 1.0, 0.1), samples=[(2.0,), (-1.0,), (0.0,)])
+def leaky(x):
+    return np.where(x > 0, x, 0.1 * x)[()]
+
+
+@rule(derivative=lambda x: 1.5 * np.sqrt(x), samples=[(2.0,), (0.0,)])
+def half_power(x):
+    return np.sqrt(x) ** 3
+
+
+NAMES = """
+    sin cos tan arcsin arctan sinh tanh exp expm1 log log1p log2 sqrt cbrt square reciprocal negative
+    absolute add subtract multiply divide power hypot arctan2 maximum minimum logaddexp
+    sum mean std var prod cumsum max min sort clip where dot matmul outer inner kron cross trace
+    einsum tensordot transpose reshape concatenate stack roll flip diff interp convolve
+    linalg.inv linalg.solve linalg.det linalg.norm linalg.cholesky linalg.svd linalg.eigh linalg.qr
+    linalg.slogdet linalg.pinv fft.fft fft.rfft nansum take diag tril
+""".split()
+
+OF_THE_LIBRARY = [
+    entry
+    for entry in (registry.find(f) for f in (_f for _f in (
+        getattr(np.linalg if "linalg." in name else np.fft if "fft." in name else np,
+                name.rpartition(".")[2]) for name in NAMES)))
+    if entry is not None and entry.samples is not None
+] + [registry[f] for f in (scipy.special.erf, scipy.special.gammaln, scipy.special.expit)]  # fmt: skip
+
+RULES = [*mine, *OF_THE_LIBRARY]
+
+
+def test_rules_of_many_kinds_are_at_hand():
+    assert len(RULES) >= 80
+
+
+@pytest.mark.parametrize("entry", mine, ids=lambda entry: entry.original.__name__)
+def test_right_rule_raises_no_alarm_in_20_seeds(entry):
+    reports = [check(entry.original, entry=entry, seed=seed) for seed in range(20)]
+
+    assert all(report.right for report in reports), str(min(reports, key=lambda r: r.right))
+
+
+@pytest.mark.parametrize("entry", OF_THE_LIBRARY, ids=lambda entry: entry.name)
+def test_rule_of_the_library_raises_no_alarm_in_3_seeds(entry):
+    reports = [check(entry.original, entry=entry, seed=seed) for seed in range(3)]
+
+    assert all(report.right for report in reports), str(min(reports, key=lambda r: r.right))
+
+
+# A gradient that stays right under a mistake: a conjugate where all is real, a product with a zero.
+@pytest.mark.parametrize("entry", RULES, ids=lambda entry: entry.name)
+def test_no_mutant_with_another_gradient_is_found_right(entry):
+    report = check_mutants(entry.original, entry=entry)
+
+    assert report.caught or not list(mutants(entry))
+    assert not report.missed, str(report)
+
+
+EQUIVALENT = re.compile("conjugat")
+
+
+@pytest.mark.parametrize("entry", mine, ids=lambda entry: entry.original.__name__)
+def test_every_mutant_of_a_rule_with_good_samples_is_caught(entry):
+    report = check_mutants(entry.original, entry=entry)
+
+    real = not entry.rule.options["complex"]
+    survivors = [m for m in report.same if not (real and EQUIVALENT.search(m.operator))]
+    # Without numbers that are cotangents of matrices, a transpose changes nothing.
+    survivors = [m for m in survivors if m.operator not in ("transposed", "reversed")]
+    assert not survivors, str(report)
+
+
+EXPECTED = {
+    "zero": {"zero"},
+    "negated": {"sign"},
+    "doubled": {"factor"},
+    "off by a thousandth": {"factor"},
+    "conjugated": {"conjugate"},
+    "conjugate dropped": {"conjugate"},
+    "transposed": {"transpose", "broadcast"},
+    "transpose dropped": {"transpose"},
+    "reversed": {"transpose"},
+    "swapped": {"swapped"},
+    "dzdy ignored": {"dzdy ignored", "sign"},
+    "option ignored": {"option ignored"},
+    "term dropped": {"term", "output ignored", "factor", "zero", "entries"},
+    "factor dropped": {"term", "factor", "dzdy ignored", "broadcast"},
+    "sign dropped": {"sign", "term", "entries"},
+}
+
+
+def test_diagnosis_names_the_mistake_for_four_of_five_mutants():
+    right, wrong = collections.Counter(), collections.Counter()
+
+    for entry in mine:
+        for mutant, report in check_mutants(entry.original, entry=entry).caught:
+            kinds = {finding.kind for finding in report.findings}
+            if report.verdict == "wrong" and not report.refusals:
+                (right if kinds & EXPECTED[mutant.operator] else wrong)[mutant.operator] += 1
+
+    assert right.total() >= 0.8 * (right.total() + wrong.total()), (right, wrong)
+
+
+def test_mutants_of_a_dict_of_rules_name_the_argument():
+    found = {(mutant.operator, mutant.argument) for mutant in mutants(mine[drag])}
+
+    assert {("zero", "q"), ("zero", "rho"), ("term dropped", "q")} <= found
+
+
+def test_mutants_leave_the_entry_itself_alone():
+    before = mine[drag].rule.options["grad"]["q"]
+
+    for mutant in mutants(mine[drag]):
+        check(drag, entry=mutant.entry)
+
+    assert mine[drag].rule.options["grad"]["q"] is before
+    assert check(drag, entry=mine[drag]).right
+
+
+def test_mutants_of_a_composite_are_none():
+    def body(x):
+        return x * x
+
+    lifted(body, into=mine)
+    try:
+        assert list(mutants(mine[body])) == []
+    finally:
+        del mine._entries[body]
+
+
+def test_mutation_reports_mistakes_that_no_sample_tells():
+    @rule(grad=lambda dzdy, x, ddof: dzdy * x * (2 - ddof), samples=[(1.5,)])
+    def weak(x, ddof=0):
+        return x**2 * (1 - ddof / 2)
+
+    report = check_mutants(weak, entry=mine[weak])
+    del mine._entries[weak]
+
+    assert "option ignored" in {mutant.operator for mutant in report.same}
+    assert "no sample tells: option ignored, x, ddof" in str(report)
+
+
+def made(function, *args):
+    return {(operator, text): broken(*args) for operator, text, broken in broken_functions(function)}
+
+
+def test_broken_functions_leave_out_one_thing_each():
+    scale = 3.0
+
+    def function(x, y):
+        return -(x + scale) * y
+
+    assert made(function, 2.0, 5.0) == {
+        ("factor dropped", "y"): -5.0,
+        ("factor dropped", "-(x + scale)"): 5.0,
+        ("sign dropped", "-(x + scale)"): 25.0,
+        ("term dropped", "scale"): -10.0,
+        ("term dropped", "x"): -15.0,
+    }
+
+
+def test_broken_functions_find_the_lambda_among_several_on_a_line():
+    first, second = (lambda x: x + 1), (lambda x: x + 2)
+
+    assert made(first, 10)[("term dropped", "x")] == 1
+    assert made(second, 10)[("term dropped", "x")] == 2
+
+
+def test_broken_functions_are_none_without_source():
+    scope = {}
+    exec("def f(x): return x + 1", scope)  # noqa: S102 - source that no file holds
+
+    assert list(itertools.islice(broken_functions(scope["f"]), 1)) == []

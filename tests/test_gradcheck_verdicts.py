@@ -1,0 +1,489 @@
+"""Verdicts of the gradient checker, on functions and rules made for each of them."""
+
+import dataclasses
+import itertools
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from backprop_lift import Registry, lifted, locally_constant, no_grad, value_of
+from backprop_lift.errors import NoGradientError
+from backprop_lift.gradcheck import (
+    Sample,
+    assert_grad,
+    check,
+    check_grad,
+    check_sample,
+    check_second_order,
+    gradients,
+    script,
+)
+
+mine = Registry()
+
+
+def checked(f, *args, seed=0, wrt=None, **settings):
+    """Check a function of the tests' own registry at one call."""
+    return check_sample(f, Sample(args, settings, wrt=wrt), seed=seed, entry=mine[f])
+
+
+def rule(f=None, **options):
+    return lifted(f, into=mine, **options)
+
+
+# Right
+
+
+def test_check_finds_a_function_on_bvars_right():
+    report = check_grad(lambda x, y: x * y + x, 2.0, 5.0)
+
+    assert report.right
+    assert report.per_argument == {"x": "right", "y": "right"}
+
+
+def test_check_finds_a_large_input_right_by_random_directions():
+    rng = np.random.default_rng(0)
+
+    report = check_grad(lambda x, y: np.sum(x @ y), rng.normal(size=(30, 40)), rng.normal(size=40))
+
+    assert report.right
+    assert any("random direction" in outcome.at for outcome in report.outcomes)
+
+
+def test_check_moves_integers_where_the_function_takes_floats():
+    report = check_grad(lambda x, n: x**n, 3, 2)
+
+    assert report.per_argument == {"x": "right", "n": "right"}
+
+
+def test_check_leaves_integers_where_the_function_needs_them():
+    report = check_grad(lambda x, n: sum([x] * n), 3.0, 2)
+
+    assert report.per_argument == {"x": "right"}
+
+
+def test_check_leaves_settings_alone():
+    report = check_grad(lambda x, scale: x * value_of(scale), 3.0, scale=2.0)
+
+    assert report.arguments == ["x"]
+
+
+def test_check_differentiates_settings_that_wrt_names():
+    report = check_grad(lambda x, scale: x * scale, 3.0, scale=2.0, wrt="scale")
+
+    assert report.arguments == ["scale"]
+    assert report.right
+
+
+def test_check_finds_complex_rules_right():
+    @rule(derivative=lambda z: 2 * z)
+    def square(z):
+        return z * z
+
+    assert checked(square, 1 + 2j).right
+    assert checked(square, np.array([1 + 2j, 3 - 1j])).right
+
+
+def test_check_believes_a_complex_step_where_differences_drown():
+    @rule(derivative=lambda x: np.cos(x) * 1e-9)
+    def buried(x):
+        return 1e8 + np.sin(x) * 1e-9
+
+    report = checked(buried, 1.0)
+
+    assert report.right
+    assert report.outcomes[0].seen == "by complex step"
+
+
+def test_check_of_a_tiny_argument_takes_larger_steps():
+    @rule(derivative=lambda x: np.exp(x))
+    def exp(x):
+        return math.exp(x)
+
+    assert checked(exp, 1e-17).right
+
+
+def test_check_accepts_single_precision():
+    x = np.linspace(0.1, 1, 5, dtype=np.float32)
+
+    assert check_grad(lambda x: np.sum(np.exp(x) * x), x).right
+
+
+def test_check_finds_a_locally_constant_function_right():
+    @locally_constant(into=mine)
+    def rounded(x):
+        return np.floor(x)
+
+    assert checked(rounded, np.array([1.3, 2.7])).right
+
+
+def test_check_ignores_numbers_that_are_not_finite():
+    report = check_grad(lambda x: x * 2, np.array([1.0, np.nan, 3.0]))
+
+    assert report.right
+
+
+def test_second_order_check_finds_rules_that_can_be_differentiated():
+    assert check_second_order(lambda x, y: np.sin(x * y) + x**3, 1.3, 0.4).right
+
+
+def test_second_order_check_finds_a_rule_that_drops_its_own_gradient():
+    def square(x):
+        return x * x
+
+    lifted(derivative=lambda x: 2 * float(value_of(x)), replace=True)(square)
+
+    assert check_grad(square, 1.5).right
+    assert not check_second_order(square, 1.5).right
+
+
+# Wrong
+
+
+def test_check_finds_a_slope_of_a_thousandth_too_much():
+    @rule(derivative=lambda x: 1.001 * np.cos(x))
+    def sine(x):
+        return np.sin(x)
+
+    assert checked(sine, 0.7).verdict == "wrong"
+
+
+def test_check_finds_one_wrong_entry_among_ten_thousand():
+    weights = np.ones(10_000)
+    weights[77] = 1.5
+
+    @rule(grad=lambda dzdy, x: dzdy * weights * 2 * x)
+    def squares(x):
+        return np.sum(x * x)
+
+    rng = np.random.default_rng(0)
+    assert checked(squares, rng.normal(size=10_000)).verdict == "wrong"
+
+
+def test_check_finds_a_value_that_a_swallowed_refusal_changed():
+    def swallowing(x):
+        try:
+            return math.exp(x)
+        except TypeError:
+            return 1.79e308 * x
+
+    report = check_grad(swallowing, 1.0)
+
+    assert report.verdict == "wrong"
+    assert report.problems[0].kind == "value"
+
+
+def test_check_finds_a_result_of_another_structure():
+    def structure(x):
+        return [x, x] if isinstance(x, float) else [x]
+
+    assert check_grad(structure, 1.0).problems[0].kind == "value"
+
+
+@dataclasses.dataclass
+class Fault:
+    text: str
+    scaled_grad: object
+
+
+FAULTS = {
+    "shape": (lambda x, y, dzdy: np.ones((3, 2)), "shape"),
+    "kind": (lambda x, y, dzdy: 1j * np.ones((2, 3)), "complex"),
+    "nonlinear": (lambda x, y, dzdy: dzdy**2, "not linear"),
+    "offset": (lambda x, y, dzdy: dzdy * y + 1.0, "not linear"),
+    "mutation": (lambda x, y, dzdy: np.multiply(dzdy, y, out=dzdy), "changes dzdy"),
+    "dtype": (lambda x, y, dzdy: (dzdy * y).astype(np.float32), "dtype"),
+    "raising": (lambda x, y, dzdy: 1 / 0, "raises ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_check_finds_what_a_scaled_gradient_does_against_its_contract(name):
+    scaled_grad, text = FAULTS[name]
+
+    def run(f, x):
+        y = f(x)
+        return y, lambda dzdy: scaled_grad(x, y, dzdy)
+
+    report = check_sample(np.exp, Sample((np.ones((2, 3)),)), run=run)
+
+    assert report.verdict == "wrong"
+    assert any(text in problem.text for problem in report.problems)
+
+
+def test_check_finds_residuals_that_the_first_call_changes():
+    def run(f, x):
+        y = f(x)
+        kept = y.copy()
+
+        def scaled_grad(dzdy):
+            dzdx = dzdy * kept
+            kept[:] = 0.0
+            return dzdx
+
+        return y, scaled_grad
+
+    report = check_sample(np.exp, Sample((np.ones(3),)), run=run)
+
+    assert any("a second call" in problem.text for problem in report.problems)
+
+
+def test_check_finds_a_cotangent_that_shares_memory_with_dzdy():
+    report = check_sample(
+        np.positive, Sample((np.ones(3),)), run=lambda f, x: (f(x), lambda dzdy: dzdy)
+    )
+
+    assert any("shares its memory" in problem.text for problem in report.problems)
+
+
+def test_check_finds_an_argument_that_is_changed_in_place():
+    def run(f, x):
+        y = f(x)
+        x[0] = 7.0
+        return y, lambda dzdy: dzdy * y
+
+    report = check_sample(np.exp, Sample((np.ones(3),)), run=run)
+
+    assert any("changes an argument" in problem.text for problem in report.problems)
+
+
+def test_check_finds_an_argument_that_is_treated_otherwise_alone():
+    def run(f, *xs):
+        y = f(*xs)
+        if len(xs) == 1:
+            return y, lambda dzdy: 0.0 * dzdy
+        return y, lambda dzdy: (dzdy * xs[1], dzdy * xs[0])
+
+    report = check_sample(lambda x, y: x * y, Sample((2.0, 3.0)), run=run)
+
+    assert any("alone" in problem.text for problem in report.problems)
+
+
+# Kinks and edges
+
+
+@pytest.mark.parametrize("slope_there", [-1.0, 0.0, 0.3, 1.0])
+def test_check_accepts_any_subgradient_at_a_kink(slope_there):
+    @rule(derivative=lambda x: np.sign(x) + slope_there * (x == 0), replace=True)
+    def size(x):
+        return abs(x)
+
+    report = checked(size, 0.0)
+
+    assert report.verdict == "kink"
+    assert not list(report.failures())
+    assert not report.right
+
+
+def test_check_does_not_accept_more_than_the_slopes_of_a_kink():
+    @rule(derivative=lambda x: 2.0 + 0 * x)
+    def size(x):
+        return abs(x)
+
+    report = checked(size, 0.0)
+
+    assert report.verdict == "kink"
+    assert list(report.failures())
+
+
+def test_check_finds_ties_that_are_counted_twice():
+    @rule(grad=lambda dzdy, x, result: dzdy * (x == result))
+    def largest(x):
+        return np.max(x)
+
+    report = checked(largest, np.array([3.0, 1.0, 3.0]) + np.zeros(3))
+    along = check_sample(
+        lambda t: largest(np.array([3.0, 1.0, 3.0]) + t),
+        Sample((0.0,)),
+        run=lambda f, t: (f(t), lambda dzdy: 2.0 * dzdy),
+    )
+
+    assert report.verdict == "kink"
+    assert along.verdict == "wrong"
+
+
+def test_check_reports_nan_where_the_slope_is_finite_as_an_edge():
+    @rule(derivative=lambda x: x / np.sqrt(x * x))
+    def smooth(x):
+        return x * 1.0
+
+    with np.errstate(all="ignore"):
+        report = checked(smooth, 0.0)
+
+    assert report.verdict == "edge"
+    assert list(report.failures())
+
+
+def test_check_reports_an_infinite_slope_as_an_edge_that_may_stand():
+    report = check_grad(lambda x: np.sqrt(x), 0.0)
+
+    assert report.verdict == "edge"
+    assert not list(report.failures())
+
+
+def test_check_compares_with_the_only_side_that_has_values():
+    @rule(derivative=lambda x: 1.5 * np.sqrt(x) + 2.0)
+    def half(x):
+        return math.sqrt(x) ** 3 + 2 * x
+
+    assert checked(half, 0.0).right
+
+
+# No evidence
+
+
+def evidence(f, *args):
+    report = check_grad(f, *args)
+    return report.verdict, report.right, [problem.text for problem in report.problems]
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "text"),
+    [
+        (lambda x: float("nan"), (1.0,), "nan or infinite"),
+        (lambda x: "text", (1.0,), "no real or complex numbers"),
+        (lambda x: x, ("text",), "no argument holds"),
+        (lambda x: 1 / 0, (1.0,), "the original raises ZeroDivisionError"),
+        (lambda x: x + np.random.default_rng().normal(), (1.0,), "another result each time"),
+        (lambda x: x, (math.nan,), "arguments are nan"),
+    ],
+)
+def test_check_has_no_evidence_where_a_call_cannot_tell(f, args, text):
+    verdict, right, problems = evidence(f, *args)
+
+    assert (verdict, right) == ("no evidence", False)
+    assert text in problems[0]
+
+
+def test_check_has_no_evidence_where_all_is_flat():
+    assert evidence(lambda x: x * 0.0 + 3.0, 1.0)[:2] == ("no evidence", False)
+    assert evidence(lambda x: x**2, 0.0)[:2] == ("no evidence", False)
+
+
+def test_check_has_no_evidence_of_a_function_that_refuses():
+    def refusing(x):
+        if not isinstance(x, float):
+            raise NoGradientError("refusing has no gradient.")
+        return x
+
+    report = check_grad(refusing, 1.0)
+
+    assert not report.right
+    assert report.refusals[0].text.startswith("NoGradientError")
+
+
+def test_check_has_no_evidence_of_a_function_marked_no_grad():
+    @no_grad("needs a table", into=mine)
+    def table(x):
+        return x
+
+    assert "needs a table" in checked(table, 1.0).problems[0].text
+
+
+def test_check_stops_a_function_that_does_not_end():
+    counter = itertools.count()
+
+    def hanging(x):
+        while next(counter) >= 0:
+            time.sleep(0.01)
+
+    report = check_sample(hanging, Sample((1.0,)), seconds=0.2)
+
+    assert "longer than 0.2 seconds" in report.problems[0].text
+
+
+def test_check_runs_in_a_thread_without_a_limit():
+    reports = []
+
+    thread = threading.Thread(target=lambda: reports.append(check_grad(lambda x: x * x, 2.0)))
+    thread.start()
+    thread.join()
+
+    assert reports[0].right
+
+
+def test_check_reports_noise_where_the_error_bar_is_as_large_as_the_slope():
+    @rule(derivative=lambda x: 2e-9 * np.cos(x))
+    def buried(x):
+        return 1e8 + np.sin(x) * 1e-9
+
+    assert checked(buried, 1.0).verdict == "noise"
+
+
+# All samples of a function
+
+
+def test_check_of_all_samples_steps_aside_from_corners():
+    @rule(derivative=lambda x: 2 * x, samples=[(0.0,)])
+    def square(x):
+        return x * x
+
+    report = check(square, entry=mine[square])
+
+    assert report.right
+    assert [sample.origin for sample in report.samples] == ["samples= [0]", "near samples= [0]"]
+
+
+def test_check_of_all_samples_is_wrong_if_one_is():
+    @rule(derivative=lambda x: np.where(x > 0, 2 * x, 0.0), samples=[(1.0,), (-1.0,)])
+    def square(x):
+        return x * x
+
+    assert check(square, entry=mine[square]).verdict == "wrong"
+
+
+def test_check_without_a_sample_has_no_evidence():
+    @rule(derivative=lambda x: 1.0)
+    def same(x):
+        return x
+
+    assert check(same, entry=mine[same]).problems[0].text == "there is no sample"
+
+
+def test_check_gives_the_same_report_for_the_same_seed():
+    first, second = (check_grad(lambda x: np.sin(x), np.ones(20), seed=3) for _ in range(2))
+
+    assert first.outcomes == second.outcomes
+
+
+# Reports
+
+
+def test_report_reads_as_sentences():
+    report = check_grad(lambda x, y: x * y, 2.0, 3.0)
+
+    assert str(report).endswith("<lambda>: right, 1 call\n  x  right (1)\n  y  right (1)")
+
+
+def test_assert_grad_raises_with_the_report():
+    @rule(derivative=lambda x: 3 * x, replace=True)
+    def square(x):
+        return x * x
+
+    lifted(derivative=lambda x: 3 * x)(square)
+
+    with pytest.raises(AssertionError, match=r"square: wrong, 1 call"):
+        assert_grad(square, 2.0)
+
+
+def test_gradients_are_given_side_by_side():
+    found = gradients(lambda p: p["a"] * p["b"][0], {"a": 2.0, "b": np.array([3.0, 4.0])})
+
+    assert found.analytic["a"] == 3.0
+    assert found.numeric["a"] == pytest.approx(3.0, rel=1e-6)
+    np.testing.assert_allclose(found.numeric["b"], [2.0, 0.0], atol=1e-6)
+    assert found.error["a"] < 1e-5
+
+
+def test_script_repeats_the_call_that_failed():
+    report = check_grad(np.hypot, np.array([3.0, 1.0]), 4.0)
+    report.samples[0] = Sample((np.array([3.0, np.nan]), 4.0), {}, wrt=("x1",))
+    scope = {}
+
+    exec(script(np.hypot, report).replace("print", "report = "), scope)  # noqa: S102 - our own text
+
+    assert scope["report"].name == "numpy.hypot"
+    assert scope["sample"].args[0][0] == 3.0
