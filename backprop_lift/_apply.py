@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 from . import _op
-from ._bvar import BVar, _site, collect, has_bvar, is_complex, kept_alive, record, youngest
+from ._bvar import (
+    BVar,
+    _bvar,
+    _site,
+    collect,
+    has_bvar,
+    is_complex,
+    kept_alive,
+    record,
+    youngest,
+)
 from ._effect import then
 from ._op import Op, no_gradient
 from ._run import backprop_with
 from ._space import parts_of
-from ._tape import Token, call_site, fitted
+from ._tape import CALL, Tape, Token, call_site, fitted
 from .errors import UnhandledParameterError
 
 __all__ = ["applied", "named_after"]
 
 
-def applied(op: Op, xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+def applied(
+    op: Op,
+    xs: tuple[Any, ...],
+    settings: dict[str, Any],
+    token: Callable[[Tape, Any], Token] | None = None,
+) -> Any:
     """The result of an Op, recorded as one node; plain where no argument is a BVar.
 
     Parameters
@@ -28,6 +44,8 @@ def applied(op: Op, xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         BVars, containers of BVars and plain values.
     settings : dict
         Passed to the Op by name.
+    token : callable, optional
+        Makes the token of the result; by default the tape does.
     """
     xs = tuple(map(collect, xs))
     on = [i for i, x in enumerate(xs) if x.__class__ is BVar]
@@ -61,8 +79,14 @@ def applied(op: Op, xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
                 defined=op.where,
             )
         if op.refusal is None:
-            return record(tape, y, lambda dzdy: _among(pulled(dzdy), on), parents, op)
-        return record(tape, y, _refusing(op, on, site), parents, op)
+            scaled_grad = lambda dzdy: _among(pulled(dzdy), on)
+        else:
+            scaled_grad = _refusing(op, on, site)
+        if token is None:
+            return record(tape, y, scaled_grad, parents, op)
+        its_token, at = token(tape, y), len(tape)
+        tape.append((CALL, scaled_grad, parents, op, _site()))
+        return _bvar(y, its_token, at)
 
     found = op.function(*plain, **settings)
     return finish(found) if found.__class__ is tuple else then(found, finish)

@@ -15,7 +15,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, Named, _without_numbers, has_bvar, record, value_of, youngest
+from ._bvar import (
+    BVar,
+    Named,
+    _move_on,
+    _without_numbers,
+    has_bvar,
+    record,
+    value_of,
+    youngest,
+)
 from ._run import backprop_with
 from ._space import parts_of, rebuilt
 
@@ -36,17 +45,32 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if not found:
         return inner(*args, **kwargs)
     tape = youngest(found)
-    on = list({v._bvar_at: v for v in found if v._bvar_space.tape is tape}.values())
-    before, places = tape.coincident, [v._bvar_at for v in on]
-    tape.coincident = False
+    places = {id(v): v._bvar_at for v in found if v._bvar_space.tape is tape}
+    inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found if id(v) in places}
+    before, tape.coincident, tape.careful = (tape.coincident, tape.careful), False, False
     result = inner(*args, **kwargs)
-    met, tape.coincident = tape.coincident, before or tape.coincident
-    moved = [v._bvar_at for v in on] != places
-    if not met or moved or _without_numbers(result):
+    met = tape.coincident or tape.careful
+    tape.coincident, tape.careful = tape.coincident or before[0], tape.careful or before[1]
+    if not met or not _numbers_only(args) or not _numbers_only(kwargs):
         return result
-    if not _numbers_only(args) or not _numbers_only(kwargs):
+    changed = [v for v in found if id(v) in places and v._bvar_at != places[id(v)]]
+
+    def again(*xs: Any) -> Any:
+        at = dict(zip(inputs, xs, strict=True))
+        there = {i: at[place] for i, place in places.items()}
+        args_there, kwargs_there = _replaced((args, kwargs), there)
+        return [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
+
+    whole = _taken_off([result, *changed], tape)
+    if _without_numbers(whole):
         return result
-    return _with_limit(inner, args, kwargs, on, tape, result)
+    values = [value for value, _ in inputs.values()]
+    parents = tuple((place, space) for place, (_, space) in inputs.items())
+    name = Named(getattr(inner, "__qualname__", "a composite"))
+    joined = record(tape, whole, _gradient_by_limits(again, values), parents, name)
+    for i, v in enumerate(changed, 1):
+        _move_on(v, joined[i])
+    return joined[0]
 
 
 def _gather(value: Any, found: list[BVar]) -> None:
@@ -66,17 +90,8 @@ def _numbers_only(value: Any) -> bool:
     )
 
 
-def _with_limit(
-    inner: Callable[..., Any], args: Any, kwargs: Any, on: list[BVar], tape: Any, result: Any
-) -> Any:
-    places = {v._bvar_at: i for i, v in enumerate(on)}
-
-    def again(*xs: Any) -> Any:
-        there_args, there_kwargs = _replaced((args, kwargs), places, tape, xs)
-        return inner(*there_args, **there_kwargs)
-
-    values = [v._bvar_value for v in on]
-    plain = _taken_off(result, tape)
+def _gradient_by_limits(again: Callable[..., Any], values: list[Any]) -> Callable[[Any], Any]:
+    """The scaled gradient of a function at a point where its branches meet."""
 
     def scaled_grad(dzdy: Any) -> list[Any]:
         def at(shifts: dict[int, Any]) -> list[Any]:
@@ -108,16 +123,13 @@ def _with_limit(
             ]
         return [_put_back(dzdx, iter(row)) for dzdx, row in zip(here, found, strict=True)]
 
-    parents = tuple((v._bvar_at, v._bvar_space) for v in on)
-    return record(tape, plain, scaled_grad, parents, Named(getattr(inner, "__qualname__", "?")))
+    return scaled_grad
 
 
-def _replaced(value: Any, places: dict[int, int], tape: Any, xs: Any) -> Any:
-    if value.__class__ is BVar and value._bvar_space.tape is tape:
-        return xs[places[value._bvar_at]]
-    if not has_bvar(value) or value.__class__ is BVar:
-        return value
-    return rebuilt(value, [(k, _replaced(p, places, tape, xs)) for k, p in parts_of(value) or ()])
+def _replaced(value: Any, there: dict[int, Any]) -> Any:
+    if value.__class__ is BVar or not has_bvar(value):
+        return there.get(id(value), value)
+    return rebuilt(value, [(key, _replaced(part, there)) for key, part in parts_of(value) or ()])
 
 
 def _taken_off(value: Any, tape: Any) -> Any:

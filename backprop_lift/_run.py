@@ -104,7 +104,7 @@ def backprop(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     """
     if not xs:
         return lambda *xs, **settings: backprop(f, *xs, **settings)
-    return _gradient(_recorded(f, xs, settings))
+    return _gradient(_recorded(f, settings, _Run(dotted_name(f), xs)))
 
 
 def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
@@ -132,13 +132,13 @@ def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     """
     if not xs:
         return lambda *xs, **settings: backprop_with(f, *xs, **settings)
-    run = _recorded(f, tuple(_own(x) for x in xs), settings)
+    run = _recorded(f, settings, _Run(dotted_name(f), tuple(map(_own, xs))))
     return run.y, lambda dzdy: run.gradient(run.copied(), dzdy)
 
 
 def _gradient(run: _Run) -> tuple[Any, Any]:
     _refuse_complex(run)
-    gradient = run.gradient(run.nodes, one(run.y))
+    gradient = run.gradient(run.nodes, run.seed())
     return run.y, gradient
 
 
@@ -157,10 +157,7 @@ def _own(x: Any) -> Any:
     return rebuilt(x, [(key, _own(part)) for key, part in parts])
 
 
-def _recorded(
-    f: Callable[..., Any], xs: tuple[Any, ...], settings: Any, tape: Tape | None = None
-) -> _Run:
-    run = _Run(dotted_name(f), xs, tape)
+def _recorded(f: Callable[..., Any], settings: Any, run: _Run) -> _Run:
     try:
         run.ends_with(_lifted(f)(*run.inputs(), **settings))
     finally:
@@ -188,6 +185,14 @@ class _Run:
         last = max((v._bvar_at for _, v in self.outputs), default=-1)
         del tape[max(last + 1, len(self.xs)) :]
 
+    def seed(self) -> Any:
+        """The cotangent of a result that is to be differentiated as it is."""
+        return one(self.y)
+
+    def zero(self, i: int) -> Any:
+        """The cotangent of an argument that nothing reached."""
+        return zero(self.xs[i])
+
     def copied(self) -> Any:
         """The nodes, to be consumed by one sweep of several."""
         nodes = Tape(self.name)
@@ -200,8 +205,9 @@ class _Run:
         slots = sweep(nodes, seeds, len(self.xs)) if seeds else [None] * len(self.xs)
         del seeds, dzdy
         found = []
-        for x in reversed(self.xs):
-            found.append(_finished(slots.pop(), x))
+        for i, x in reversed(list(enumerate(self.xs))):
+            dzdx = _finished(slots.pop(), x)
+            found.append(self.zero(i) if dzdx is ZERO else dzdx)
         found.reverse()
         return found[0] if len(found) == 1 else tuple(found)
 
@@ -284,11 +290,14 @@ def _refuse_complex(run: _Run) -> None:
 
 
 def _finished(slot: Any, x: Any) -> Any:
-    """The gradient as it leaves the library: dense, of the types of `x`, writable, not shared."""
+    """The gradient as it leaves the library: dense, of the types of `x`, writable, not shared.
+
+    `ZERO` where nothing arrived.
+    """
     if slot.__class__ is Accumulator:
         slot = slot.total() if slot.reached else None
     if slot is None or slot is ZERO:
-        return zero(x)
+        return ZERO
     return _own_parts(slot, x, 3)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ._run import _recorded
-from ._space import one, parts_of
+from ._registry import dotted_name
+from ._run import _recorded, _Run
+from ._space import parts_of
 from ._tape import CALL, ITEM, Accumulator, Node, Tape, Token, call_site
 
 __all__ = ["ShownNode", "ShownTape", "show_tape"]
@@ -132,11 +133,11 @@ def show_tape(f: Callable[..., Any], *xs: Any, **settings: Any) -> ShownTape:
     [('input', 3.0, 6.0), ('mul', 9.0, 1.0), ('add', 10.0, 1.0)]
     """
     nodes: list[ShownNode] = []
-    run = _recorded(f, xs, settings, _watched(nodes))
+    run = _recorded(f, settings, _Run(dotted_name(f), xs, _watched(nodes)))
     shown = ShownTape(nodes, run.y)
     del nodes[len(run.nodes) :]
     try:
-        gradient = run.gradient(run.nodes, one(run.y))
+        gradient = run.gradient(run.nodes, run.seed())
     except Exception as error:
         shown.error = error
     else:

@@ -382,7 +382,7 @@ class Accumulator:
                     self._put_part(key, part)
         elif self.dense is None:
             self.dense = dzdx
-        elif self.token.shape is None:
+        elif self.token.primal is not None:
             self.dense = space_of(self.token.cls).add(self.dense, dzdx)
         elif self.owned and dzdx.__class__ is np.ndarray:
             np.add(self.dense, dzdx, out=self.dense)

@@ -104,7 +104,14 @@ def test_labels_are_what_the_user_writes():
 
     labels = [here.label(k) for k in range(len(here))]
 
-    assert labels == ["['w'][0, 0]", "['w'][0, 1]", "['w'][1, 0]", "['w'][1, 1]", "['z'][0]", "['z'][0].imag"]
+    assert labels == [
+        "['w'][0, 0]",
+        "['w'][0, 1]",
+        "['w'][1, 0]",
+        "['w'][1, 1]",
+        "['z'][0]",
+        "['z'][0].imag",
+    ]
 
 
 def test_scales_are_sizes_with_those_of_neighbours_for_zeros():

@@ -18,7 +18,18 @@ class Layer:
 
 @pytest.mark.parametrize(
     "value",
-    [1.5, 2, 1 + 2j, np.float32(2), np.ones((2, 3)), [1.0, (2.0,)], {"a": 1.0}, Layer(np.ones(2), 1.0), "s", None],
+    [
+        1.5,
+        2,
+        1 + 2j,
+        np.float32(2),
+        np.ones((2, 3)),
+        [1.0, (2.0,)],
+        {"a": 1.0},
+        Layer(np.ones(2), 1.0),
+        "s",
+        None,
+    ],
     ids=repr,
 )
 @pytest.mark.parametrize("law", LAWS)

@@ -27,7 +27,11 @@ ONE = np.array([1.0])
 SMOOTH = {
     "exp": (math.exp, 1.0, math.e),
     "a fast sine": (lambda x: math.sin(100 * x), 1.0, 100 * math.cos(100)),
-    "a steep tanh": (lambda x: math.tanh((x - 300) * 1e3), 300.0003, 300.0003e3 / math.cosh(0.3) ** 2),
+    "a steep tanh": (
+        lambda x: math.tanh((x - 300) * 1e3),
+        300.0003,
+        300.0003e3 / math.cosh(0.3) ** 2,
+    ),
     "acos near its edge": (math.acos, 0.999999, -0.999999 / math.sqrt(1 - 0.999999**2)),
     "log of a tiny number": (math.log, 1e-12, 1.0),
     "a high power": (lambda x: x**8, 10.0, 8e8),

@@ -57,7 +57,9 @@ def test_value_reads_back_as_it_was(value):
     assert repr(again) == repr(value)
 
 
-@pytest.mark.parametrize("value", [lambda x: x, object(), np.zeros(50_000), np.random.default_rng(0)])
+@pytest.mark.parametrize(
+    "value", [lambda x: x, object(), np.zeros(50_000), np.random.default_rng(0)]
+)
 def test_value_without_a_plain_form_is_refused(value):
     with pytest.raises(SampleError, match="no form in a samples file"):
         dumped(value)
@@ -65,7 +67,9 @@ def test_value_without_a_plain_form_is_refused(value):
 
 def test_file_reads_back_what_was_written(tmp_path):
     path = tmp_path / "samples.jsonl"
-    samples = {"mylib.f": [Sample((np.ones(2), 3.0), {"axis": 0}, "doctest", ("x",)), Sample((1.0,))]}
+    samples = {
+        "mylib.f": [Sample((np.ones(2), 3.0), {"axis": 0}, "doctest", ("x",)), Sample((1.0,))]
+    }
 
     unsaid = write_samples(path, samples)
     again = read_samples(path)
@@ -78,7 +82,9 @@ def test_file_reads_back_what_was_written(tmp_path):
 def test_file_is_sorted_and_has_one_call_a_line(tmp_path):
     path = tmp_path / "samples.jsonl"
 
-    write_samples(path, {"b": [Sample((2.0,)), Sample((1.0,)), Sample((1.0,))], "a": [Sample((3.0,))]})
+    write_samples(
+        path, {"b": [Sample((2.0,)), Sample((1.0,)), Sample((1.0,))], "a": [Sample((3.0,))]}
+    )
 
     lines = path.read_text().splitlines()[1:]
     assert [json.loads(line)["function"] for line in lines] == ["a", "b", "b"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 import threading
 import time
@@ -413,6 +414,36 @@ def test_check_reports_noise_where_the_error_bar_is_as_large_as_the_slope():
     assert checked(buried, 1.0).verdict == "noise"
 
 
+# Other engines
+
+
+def by_autograd(f, *xs):
+    autograd = pytest.importorskip("autograd")
+    pullback, y = autograd.make_vjp(lambda xs: f(*xs))(tuple(xs))
+    return y, lambda dzdy: pullback(dzdy) if len(xs) > 1 else pullback(dzdy)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "verdict"),
+    [
+        ("sum", {"axis": 1}, "right"),
+        ("sum", {"where": np.array([True, False, True])}, "wrong"),
+        ("var", {"ddof": 1}, "right"),
+        ("var", {"correction": 1}, "wrong"),
+    ],
+)
+def test_check_finds_what_another_engine_ignores(name, settings, verdict):
+    f = getattr(pytest.importorskip("autograd.numpy"), name)
+    x = np.random.default_rng(0).normal(size=(2, 3))
+
+    report = check_sample(f, Sample((x,), settings), run=by_autograd)
+
+    assert report.verdict == verdict
+    assert [finding.kind for finding in report.findings] == ["option ignored"] * (
+        verdict == "wrong"
+    )
+
+
 # All samples of a function
 
 
@@ -456,6 +487,15 @@ def test_report_reads_as_sentences():
     report = check_grad(lambda x, y: x * y, 2.0, 3.0)
 
     assert str(report).endswith("<lambda>: right, 1 call\n  x  right (1)\n  y  right (1)")
+
+
+def test_report_gives_facts_for_a_ledger():
+    facts = check_grad(lambda x, scale: x * scale, 2.0, scale=3.0, wrt="x").facts()
+
+    assert (facts["verdict"], facts["samples"], facts["settings"]) == ("right", 1, ["scale"])
+    assert facts["arguments"]["x"]["verdict"] == "right"
+    assert facts["arguments"]["x"]["worst error"] < 1e-6
+    assert json.loads(json.dumps(facts)) == facts
 
 
 def test_assert_grad_raises_with_the_report():

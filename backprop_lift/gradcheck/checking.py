@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from .samples import Sample, distinct, perturbed, samples_of
 from .verdicts import Problem, Report
 
 __all__ = ["assert_grad", "check", "check_grad", "check_sample", "check_second_order"]
+
+# Findings after which further wrong samples are not diagnosed, since that takes time.
+_ENOUGH: Final = 6
 
 
 def check_grad(
@@ -130,6 +133,7 @@ def check(
     seconds: float | None = 10.0,
     run: Callable[..., Any] = backprop_with,
     entry: Entry | None = None,
+    diagnose: bool = True,
 ) -> Report:
     """Check the gradient of a function at all its samples.
 
@@ -148,6 +152,8 @@ def check(
         checked.
     entry : Entry, optional
         Of the function, where it is not that of the registry.
+    diagnose : bool, optional
+        Look for the mistake behind a wrong gradient?
 
     Returns
     -------
@@ -163,6 +169,7 @@ def check(
             "seconds": seconds,
             "run": run,
             "entry": entry,
+            "diagnose": diagnose and len(report.findings) < _ENOUGH,
         }
         one = check_sample(f, sample, **options)
         report.extend(one)

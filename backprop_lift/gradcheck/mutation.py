@@ -85,6 +85,7 @@ def check_mutants(
     *,
     entry: Entry | None = None,
     seed: int = 0,
+    diagnose: bool = False,
 ) -> MutationReport:
     """Break the rule of a function in every way that applies, and check each of them.
 
@@ -96,13 +97,15 @@ def check_mutants(
         As for `check`.
     entry : Entry, optional
         Of the function, where it is not that of the registry.
+    diagnose : bool, optional
+        Look for the mistake of each mutant, as if it were not known?
     """
     entry = registry[f] if entry is None else entry
     samples = None if samples is None else list(samples)
     unbroken = check(f, samples, entry=entry, seed=seed)
     report = MutationReport(entry.name)
     for mutant in mutants(entry):
-        broken = check(f, samples, entry=mutant.entry, seed=seed)
+        broken = check(f, samples, entry=mutant.entry, seed=seed, diagnose=diagnose)
         if not broken.right or len(broken.refusals) > len(unbroken.refusals):
             report.caught.append((mutant, broken))
         elif _same(unbroken, broken):

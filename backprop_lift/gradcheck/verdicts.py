@@ -55,6 +55,12 @@ class Outcome:
     seen: str = ""
     sample: int = 0
 
+    @property
+    def relative_error(self) -> float:
+        """Difference of rule and oracle, relative to the larger of the two."""
+        size = max(abs(self.numeric), abs(self.analytic))
+        return abs(self.analytic - self.numeric) / size if size else 0.0
+
     def __str__(self) -> str:
         text = f"{self.at}: {self.verdict}"
         if math.isfinite(self.numeric):
@@ -185,18 +191,40 @@ class Report:
     @property
     def worst_error(self) -> float:
         """Largest relative difference among the derivatives found right."""
-        return max(
-            (
-                abs(o.analytic - o.numeric) / max(abs(o.numeric), abs(o.analytic))
-                for o in self.outcomes
-                if o.verdict == "right"
-            ),
-            default=math.nan,
-        )
+        right = (o.relative_error for o in self.outcomes if o.verdict == "right")
+        return max(right, default=math.nan)
 
     def failures(self) -> Iterator[Outcome]:
         """The outcomes that may not stand."""
         return (outcome for outcome in self.outcomes if not outcome.accepted)
+
+    def facts(self) -> dict[str, Any]:
+        """What a ledger keeps, as plain data.
+
+        Returns
+        -------
+        dict
+            The verdict; for each argument its verdict, the worst relative error and the number of
+            derivatives found right; the settings that any call gave; problems and findings.
+        """
+        arguments = {}
+        for name, verdict in self.per_argument.items():
+            right = [o for o in self.outcomes if o.argument == name and o.verdict == "right"]
+            arguments[name] = {
+                "verdict": verdict,
+                "right": len(right),
+                "worst error": max((o.relative_error for o in right), default=None),
+            }
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "samples": len(self.samples),
+            "origins": sorted({sample.origin for sample in self.samples}),
+            "settings": sorted({name for sample in self.samples for name in sample.settings}),
+            "arguments": arguments,
+            "problems": [f"{problem.kind}: {problem.text}" for problem in _once(self.problems)],
+            "findings": [finding.text for finding in self.findings],
+        }
 
     def extend(self, other: Report) -> None:
         """Take over the samples, outcomes and problems of another report."""
@@ -221,7 +249,8 @@ class Report:
             lines.append(f"  {name:{width}}  {_counted(here)}")
         lines += [f"  {problem.kind}: {problem.text}" for problem in _once(self.problems)]
         lines += [f"  {outcome}" for outcome in list(self.failures())[:5]]
-        lines += [f"  likely: {finding}" for finding in self.findings]
+        findings = {finding.text: finding for finding in reversed(self.findings)}
+        lines += [f"  likely: {finding}" for finding in reversed(findings.values())]
         return "\n".join(lines)
 
 

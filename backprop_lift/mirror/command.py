@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
         "--recheck", action="store_true", help="check again what the ledger has found already"
     )
     mirror.add_argument("--samples", metavar="FILE", default="", help="calls to check on")
+    mirror.add_argument(
+        "--before", metavar="CODE", default="",
+        help="Python code that sets the package up before its gradients are checked",
+    )  # fmt: skip
     mirror.add_argument("--html", metavar="FILE", default="", help="write a report for browsers")
     mirror.add_argument(
         "--registry", metavar="MODULE[:NAME]", default="",
@@ -98,6 +102,7 @@ def _mirror(given: argparse.Namespace) -> int:
             ledger=before,
             samples=given.samples,
             rules=rules,
+            before_checks=given.before,
             check=not given.check,
             progress=progress,
         )

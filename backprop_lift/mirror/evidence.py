@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from .._rebind import composite_of
 from .._registry import Entry, Registry, dotted_name
-from ..gradcheck import Report, Sample, check
-from ..gradcheck.calls import copied, limited, quiet
-from ..gradcheck.calls import TimeIsUp
+from ..gradcheck import Report, Sample, check, check_sample
+from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates, parts
+from ..gradcheck.verdicts import Outcome
+from .calls import Pool, drawn, parameters_of
 from .ledger import Finding
 from .survey import Public
 
@@ -24,7 +25,13 @@ _STEERING: Final = re.compile(r"^(.*tol|max_?iter|maxfun|eps|n_?iter.*|seed|n|nu
 
 
 def findings_of(
-    public: Public, samples: list[Sample], registry: Registry, source: str, *, seconds: float = 5.0
+    public: Public,
+    samples: list[Sample],
+    pool: Pool,
+    registry: Registry,
+    source: str,
+    *,
+    seconds: float = 5.0,
 ) -> list[Finding]:
     """Check one function on its samples.
 
@@ -32,6 +39,9 @@ def findings_of(
     ----------
     public : Public
     samples : list of Sample
+        Real calls; without any, calls are drawn.
+    pool : Pool
+        Values by parameter name.
     registry : Registry
         Whose rules are in force.
     source : str
@@ -44,24 +54,21 @@ def findings_of(
     list of Finding
         One for the function, and one for each of its arguments that was looked at.
     """
-    judge = _Judge(public, samples, registry, source, seconds)
+    judge = _Judge(public, registry, source, seconds)
+    judge.samples = samples or drawn(public.value, pool)
+    judge.pool = pool
     return judge.findings()
 
 
 class _Judge:
     """One function being judged."""
 
-    def __init__(
-        self,
-        public: Public,
-        samples: list[Sample],
-        registry: Registry,
-        source: str,
-        seconds: float,
-    ) -> None:
+    samples: list[Sample]
+    pool: Pool
+
+    def __init__(self, public: Public, registry: Registry, source: str, seconds: float) -> None:
         self.name = public.home
         self.function = public.value
-        self.samples = samples
         self.registry = registry
         self.source = source
         self.seconds = seconds
@@ -75,7 +82,7 @@ class _Judge:
         if not callable(getattr(self.function, "__call__", None)):
             return [self._whole("noGrad", "it cannot be called")]
         if not self.samples:
-            return [self._whole("noGrad", "no sample: no example calls it")]
+            return [self._whole("noGrad", "no sample: no example calls it, and drawn calls fail")]
         constant = self._without_floats()
         if constant is not None:
             return constant
@@ -142,42 +149,79 @@ class _Judge:
         whole = self._whole(status, detail, report)
         if status == "locally constant":
             return [whole]
+        if status == "composite":
+            arguments += self._beyond(entry, {finding.argument for finding in arguments})
         return [whole, *arguments]
 
     def _arguments(self, report: Report) -> list[Finding]:
+        found: dict[str, list[Outcome]] = {}
+        for outcome in report.outcomes:
+            found.setdefault(outcome.argument.partition("[")[0], []).append(outcome)
+        return [self._argument(name, outcomes) for name, outcomes in found.items()]
+
+    def _argument(self, name: str, outcomes: list[Outcome], detail: str = "") -> Finding:
+        refuted = next((o for o in outcomes if not o.accepted), None)
+        verdicts = {o.verdict for o in outcomes}
+        if refuted is not None:
+            word, detail = ("wrong" if refuted.verdict == "wrong" else "refuted"), str(refuted)
+        else:
+            word = next((v for v in _EVIDENCE if v in verdicts), "no evidence")
+            word = "flat" if word == "no evidence" else word
+        calls = len({o.sample for o in outcomes})
+        return Finding(
+            self.name, name, word, "differences", _worst(outcomes), calls, source=self.source,
+            detail=detail,
+        )  # fmt: skip
+
+    def _beyond(self, entry: Entry, tested: set[str]) -> list[Finding]:
+        """Parameters that no sample moves, tried with their defaults and values seen elsewhere."""
         found = []
-        for argument, verdict in report.per_argument.items():
-            outcomes = [o for o in report.outcomes if o.argument == argument]
-            good = [o for o in outcomes if o.verdict == "right"]
-            word = "flat" if verdict == "no evidence" else str(verdict)
-            if not all(o.accepted for o in outcomes) and word in ("right", "kink", "edge"):
-                word = "refuted"
-            name = argument.partition("[")[0]
-            finding = Finding(
-                self.name,
-                name,
-                word,
-                "differences",
-                _rounded(
-                    max((abs(o.analytic - o.numeric) / max(abs(o.numeric), abs(o.analytic))
-                         for o in good), default=math.nan)
-                ),
-                len({o.sample for o in outcomes}),
-                source=self.source,
-                detail=next((str(o) for o in outcomes if not o.accepted), ""),
-            )  # fmt: skip
-            found.append(finding)
-        merged: dict[str, Finding] = {}
-        for finding in found:
-            before = merged.get(finding.argument)
-            if before is None or _SEVERITY.index(finding.verdict) < _SEVERITY.index(before.verdict):
-                merged[finding.argument] = finding
-        return list(merged.values())
+        for p in parameters_of(self.function):
+            if (
+                p.name in tested
+                or _STEERING.match(p.name)
+                or p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+                or not isinstance(p.default, (int, float, type(None)))
+                or isinstance(p.default, bool)
+            ):
+                continue
+            values = [] if p.default is None else [float(p.default)]
+            outcomes = self._tried(entry, p.name, [*values, *self.pool.of(p.name, 3)])
+            if outcomes:
+                found.append(self._argument(p.name, outcomes, "in drawn calls"))
+        return found
+
+    def _tried(self, entry: Entry, name: str, values: list[Any]) -> list[Outcome]:
+        names = [p.name for p in parameters_of(self.function)]
+        for sample in self.samples[:3]:
+            if name in names[: len(sample.args)]:
+                continue
+            for value in values:
+                more = Sample(sample.args, {**sample.settings, name: value}, "drawn", (name,))
+                if self._result(more) is _FAILED:
+                    continue
+                report = check_sample(self.function, more, seconds=self.seconds, entry=entry)
+                if report.right:
+                    return report.outcomes
+        return []
 
 
 _FAILED: Final = object()
 _STATUS: Final = {"locally constant": "locally constant", "rule": "lifted", "twin": "lifted"}
-_SEVERITY: Final = ("wrong", "refuted", "noise", "right", "kink", "edge", "flat")
+_EVIDENCE: Final = ("right", "kink", "edge", "noise", "no evidence")
+
+
+def _worst(outcomes: list[Outcome]) -> str:
+    """The worst relative difference of those found right, rounded up to a power of ten."""
+    errors = [
+        abs(o.analytic - o.numeric) / size
+        for o in outcomes
+        if o.verdict == "right" and (size := max(abs(o.numeric), abs(o.analytic))) > 0
+    ]
+    worst = max(errors, default=math.nan)
+    if not math.isfinite(worst):
+        return "-"
+    return "1e-16" if worst < 1e-16 else f"1e{math.ceil(math.log10(worst)):+03d}"
 
 
 def _refusal(report: Report, status: str) -> str:
@@ -265,13 +309,6 @@ def _said(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _origin(sample: Sample) -> str:
     return sample.origin.removeprefix("near ").partition(" ")[0].replace("doctest", "doctests")
-
-
-def _rounded(error: float) -> str:
-    """A relative difference, rounded up to a power of ten."""
-    if not math.isfinite(error):
-        return "-"
-    return "1e-16" if error < 1e-16 else f"1e{math.ceil(math.log10(error)):+03d}"
 
 
 def _counted(count: int, noun: str) -> str:

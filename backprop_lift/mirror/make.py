@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.metadata
-import os
 import platform
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._registry import Registry, registry
-from ..gradcheck import Sample
-from ..gradcheck.doctests import module_samples
-from ..gradcheck.samples_file import read_samples
-from .evidence import findings_of
 from .fingerprint import Fingerprints
 from .ledger import Ledger
 from .plan import Plan, planned
 from .render import rendered
 from .survey import Public, Survey, survey_of
+from .work import Job, Progress, work_on
 from .write import LEDGER
 
-__all__ = ["Mirror", "Progress", "folder_of", "mirror_of"]
-
-Progress = Callable[[str, int, int], None]
+__all__ = ["Mirror", "folder_of", "mirror_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +50,7 @@ def mirror_of(
     ledger: Ledger | None = None,
     samples: str = "",
     rules: Registry = registry,
+    before_checks: str = "",
     check: bool = True,
     progress: Progress = lambda what, done, of: None,
 ) -> Mirror:
@@ -76,6 +68,8 @@ def mirror_of(
         Path of a samples file.
     rules : Registry, optional
         Whose rules are in force.
+    before_checks : str, optional
+        Python code that sets the package up, run before its gradients are checked.
     check : bool, optional
         False takes findings from the ledger alone.
     progress : callable, optional
@@ -107,43 +101,12 @@ def mirror_of(
             found.add(dataclasses.replace(
                 before["-"], verdict="noGrad", detail="it has changed since it was checked"))
     if waiting:
-        calls = _samples(survey, samples, progress)
-        for done, (public, source) in enumerate(waiting):
-            progress(f"checking {public.home}", done, len(waiting))
-            for finding in findings_of(public, calls.get(id(public.value), []), rules, source):
-                found.add(finding)
-        progress("checked", len(waiting), len(waiting))
+        for finding in work_on(Job(survey, waiting, rules, samples, before_checks), progress):
+            found.add(finding)
     plan = planned(survey, found, name or f"{package.replace('.', '_')}_bp")
     files = rendered(plan)
     files[LEDGER] = found.text()
     return Mirror(plan, found, files, len(waiting))
-
-
-def _samples(survey: Survey, path: str, progress: Progress) -> dict[int, list[Sample]]:
-    """Calls of each function, by its id: those of a samples file, then those of docstrings."""
-    found: dict[int, list[Sample]] = {}
-    given = read_samples(path) if path else {}
-    for public in survey.functions():
-        dotted = f"{getattr(public.value, '__module__', '')}.{public.name}"
-        for name in {public.home, dotted}:
-            found.setdefault(id(public.value), []).extend(given.get(name, ()))
-    progress("running the examples of docstrings", 0, 1)
-    with _elsewhere():
-        for function, calls in module_samples(*(m.value for m in survey.modules)).items():
-            found.setdefault(id(function), []).extend(calls)
-    return found
-
-
-@contextlib.contextmanager
-def _elsewhere() -> Iterator[None]:
-    """Run in an empty folder, so that examples leave nothing behind."""
-    before = os.getcwd()
-    with tempfile.TemporaryDirectory() as empty:
-        os.chdir(empty)
-        try:
-            yield
-        finally:
-            os.chdir(before)
 
 
 def _versions(survey: Survey) -> dict[str, str]:

@@ -99,7 +99,7 @@ def _docstring(page: Page, plan: Plan) -> str:
 
 
 def _all(page: Page) -> list[str]:
-    names = sorted(dict.fromkeys([*page.exports]))
+    names = sorted(dict.fromkeys(page.exports), key=_by_type)
     if not names:
         return ["__all__: list[str] = []"]
     one = f"__all__ = [{', '.join(map(_quoted, names))}]"

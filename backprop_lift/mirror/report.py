@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from .ledger import Finding, Ledger
-from .make import Progress
 from .plan import Plan
+from .work import Progress
 
 __all__ = ["explain", "progress", "show"]
 

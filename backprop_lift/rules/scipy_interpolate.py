@@ -624,6 +624,31 @@ class _Cardinal:
         return _Cardinal(lambda data: change(self.make(data)), self.data)
 
 
+class _Columns:
+    """Interpolants of one value each, as one of several values."""
+
+    def __init__(self, make: Callable[[Any], Any], data: Any) -> None:
+        self.made = [make(column) for column in data.T]
+
+    def derivative(self, *args: Any) -> _Columns:
+        return _Columns(lambda f: f.derivative(*args), np.array(self.made, object))
+
+    def antiderivative(self, *args: Any) -> _Columns:
+        return _Columns(lambda f: f.antiderivative(*args), np.array(self.made, object))
+
+
+def _called(f: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """The value of an interpolant, also at BVars."""
+    if isinstance(f, _Columns):
+        return np.stack([_called(one, x, *args, **kwargs) for one in f.made], axis=-1)
+    call = next(vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls))
+    return twin_of(call)(f, x, *args, **kwargs)
+
+
+def _axis_of(made: Any) -> int:
+    return int(getattr(made, "axis", getattr(made, "_y_axis", 0)) or 0)
+
+
 class _OfBVars:
     """An interpolant of data that are BVars: the part of it that can be differentiated.
 
@@ -634,28 +659,21 @@ class _OfBVars:
     _terms: list[_Cardinal]
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        original = type(self._plain)
-        call = twin_of(_calls_of(original))
         value = self._plain(plain(x), *args, **kwargs)
-        found = sum(term.apply(lambda f: call(f, x, *args, **kwargs)) for term in self._terms)
+        found: Any = 0.0
+        for term in self._terms:
+            found = found + term.apply(lambda f: _called(f, x, *args, **kwargs))
         axis, n = _axis_of(self._plain), np.ndim(x)
         if axis and n:
             found = np.moveaxis(found, tuple(range(n, n + axis)), tuple(range(axis)))
         found = np.reshape(found, np.shape(value))
         return value + (found - plain(found))
 
-    def derivative(self, *args: Any, **kwargs: Any) -> Any:
-        return self._changed(lambda f: f.derivative(*args, **kwargs))
+    def derivative(self, *args: Any) -> Any:
+        return self._changed(lambda f: f.derivative(*args))
 
-    def antiderivative(self, *args: Any, **kwargs: Any) -> Any:
-        return self._changed(lambda f: f.antiderivative(*args, **kwargs))
-
-    def integrate(self, a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
-        if has_bvar(a) or has_bvar(b):
-            raise _refused("The integral of an interpolant of BVars", "its limits are BVars too")
-        found = sum(term.apply(lambda f: f.integrate(a, b, *args, **kwargs)) for term in self._terms)
-        value = self._plain.integrate(a, b, *args, **kwargs)
-        return value + (np.reshape(found, np.shape(value)) - plain(np.reshape(found, np.shape(value))))
+    def antiderivative(self, *args: Any) -> Any:
+        return self._changed(lambda f: f.antiderivative(*args))
 
     def _changed(self, change: Callable[[Any], Any]) -> Any:
         return _of_bvars(change(self._plain), [term.then(change) for term in self._terms])
@@ -665,64 +683,402 @@ class _OfBVars:
             raise AttributeError(name)
         raise _refused(
             f"{name} of a {type(self).__name__} of BVars",
-            "only its value, derivatives and integrals have one",
+            "only its values and those of its derivatives and antiderivatives have one",
         )
+
+
+def _refusing_attribute(name: str) -> Any:
+    return property(lambda self: self.__getattr__(name))
 
 
 @functools.cache
 def _class_of_bvars(cls: type) -> type:
     """A subclass whose objects are interpolants of BVars; `isinstance` holds."""
-    refusing = {
-        name: _refusing_method(cls, name)
-        for name in dir(cls)
-        if not name.startswith("_") and not hasattr(_OfBVars, name)
-    }
-    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, **refusing}
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    for name in dir(cls):
+        if not name.startswith("_") and not hasattr(_OfBVars, name):
+            names[name] = _refusing_attribute(name)
     return type(cls.__name__, (_OfBVars, cls), names)
 
 
-def _refusing_method(cls: type, name: str) -> Any:
-    def refused(self: Any) -> Any:
-        return self.__getattr__(name)
-
-    return property(refused)
-
-
 def _of_bvars(made: Any, terms: list[_Cardinal]) -> Any:
-    cls = _class_of_bvars(type(made))
-    found = object.__new__(cls)
+    found = object.__new__(_class_of_bvars(type(made)))
     found._plain, found._terms = made, terms
     return found
 
 
-def _calls_of(cls: type) -> Any:
-    """The function that a call of its objects runs."""
-    return next(base.__dict__["__call__"] for base in cls.__mro__ if "__call__" in base.__dict__)
+def _maker(original: Any, data: str, *, columns: bool = False) -> Callable[[Any], None]:
+    """Register the twin of what makes an interpolant that is linear in its data.
+
+    Parameters
+    ----------
+    original : callable
+        A class, or a function that returns an interpolant.
+    data : str
+        The parameter of the data.
+    columns : bool, optional
+        Does it take data of one value only?
+    """
+    signature = inspect.signature(original)
+
+    def register(refusal: Callable[[dict[str, Any]], str]) -> None:
+        @functools.wraps(original, updated=())
+        def twin(*args: Any, **kwargs: Any) -> Any:
+            if not has_bvar(args) and not has_bvar(kwargs):
+                return original(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            given = dict(bound.arguments)
+            y = settled(given.pop(data))
+            bound.apply_defaults()
+            if has_bvar(given):
+                raise _refused(dotted_name(original), f"another parameter than {data} is a BVar")
+            reason = refusal(bound.arguments)
+            if reason:
+                raise _refused(dotted_name(original), reason)
+            made, settings = original(**{**given, data: plain(y)}), given
+            if "axis" in signature.parameters:
+                y, settings = np.moveaxis(y, bound.arguments["axis"], 0), {**given, "axis": 0}
+
+            def make(values: Any) -> Any:
+                return original(**{**settings, data: values})
+
+            many = functools.partial(_Columns, make) if columns else make
+            return _of_bvars(made, [_Cardinal(many, y)])
+
+        lifted(twin=twin, wrt=(data,))(original)
+
+    return register
 
 
-def _axis_of(made: Any) -> int:
-    axis = getattr(made, "axis", getattr(made, "_y_axis", 0))
-    return int(axis or 0)
+def _boundary(given: dict[str, Any]) -> str:
+    kind = given["bc_type"]
+    if isinstance(kind, str) and kind == "periodic":
+        return "it is periodic"
+    plainly = kind is None or isinstance(kind, str) or all(isinstance(k, str) for k in kind)
+    return "" if plainly else "its bc_type holds values"
 
 
-class _Columns:
-    """Interpolants of one value each, as one of several values."""
-
-    def __init__(self, made: list[Any]) -> None:
-        self.made = made
-
-    def __getattr__(self, name: str) -> Any:
-        def method(*args: Any, **kwargs: Any) -> Any:
-            return _Columns([getattr(one, name)(*args, **kwargs) for one in self.made])
-
-        return method
+def _nothing(given: dict[str, Any]) -> str:
+    return ""
 
 
-def _by_columns(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """From a class that takes data of one value, one that takes several."""
-    return lambda data: _Columns([make(column) for column in data.T])
+def _interpolating(given: dict[str, Any]) -> str:
+    return "" if given["s"] == 0 else "it smooths, with knots that depend on the data"
 
 
-@_method(_Columns, "__getattr__", (), None)
-def _unused(self: Any, name: str) -> Any:
-    return None
+_maker(interpolate.CubicSpline, "y")(_boundary)
+_maker(interpolate.make_interp_spline, "y")(_boundary)
+_maker(interpolate.make_lsq_spline, "y")(_nothing)
+_maker(interpolate.KroghInterpolator, "yi")(_nothing)
+_maker(interpolate.BarycentricInterpolator, "yi")(_nothing)
+_maker(interpolate.InterpolatedUnivariateSpline, "y", columns=True)(_nothing)
+_maker(interpolate.LSQUnivariateSpline, "y", columns=True)(_nothing)
+_maker(interpolate.UnivariateSpline, "y", columns=True)(_interpolating)
+
+
+def _interp1d(*args: Any, **kwargs: Any) -> Any:
+    if not has_bvar(args) and not has_bvar(kwargs):
+        return interpolate.interp1d(*args, **kwargs)
+    bound = inspect.signature(interpolate.interp1d).bind(*args, **kwargs)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    y = settled(given.pop("y"))
+    if has_bvar(given):
+        raise _refused("scipy.interpolate.interp1d", "another parameter than y is a BVar")
+    made = interpolate.interp1d(y=plain(y), **given)
+    beyond = given["fill_value"]
+    if not (isinstance(beyond, str) and beyond == "extrapolate"):
+        given.update(fill_value=0.0, bounds_error=False)  # a constant beyond the data
+    y, given["axis"] = np.moveaxis(y, given["axis"], 0), 0
+    return _of_bvars(made, [_Cardinal(lambda data: interpolate.interp1d(y=data, **given), y)])
+
+
+lifted(twin=_interp1d, wrt=("y",))(interpolate.interp1d)
+
+
+def _hermite(x: Any, y: Any, dydx: Any, axis: int = 0, extrapolate: Any = None) -> Any:
+    cls = interpolate.CubicHermiteSpline
+    if not (has_bvar(y) or has_bvar(dydx)):
+        return cls(x, y, dydx, axis, extrapolate)
+    made = cls(plain(x), plain(settled(y)), plain(settled(dydx)), axis, extrapolate)
+    return _of_bvars(made, _hermite_terms(x, settled(y), settled(dydx), axis, extrapolate))
+
+
+def _hermite_terms(x: Any, y: Any, dydx: Any, axis: int, extrapolate: Any) -> list[_Cardinal]:
+    if has_bvar(x):
+        raise _refused("A piecewise polynomial", "its breakpoints are BVars")
+
+    def of_values(data: Any) -> Any:
+        return interpolate.CubicHermiteSpline(x, data, np.zeros_like(data), 0, extrapolate)
+
+    def of_slopes(data: Any) -> Any:
+        return interpolate.CubicHermiteSpline(x, np.zeros_like(data), data, 0, extrapolate)
+
+    return [
+        _Cardinal(of_values, np.moveaxis(y, axis, 0)),
+        _Cardinal(of_slopes, np.moveaxis(dydx, axis, 0)),
+    ]
+
+
+lifted(twin=_hermite, wrt=("y", "dydx"))(interpolate.CubicHermiteSpline)
+
+
+def _pchip(x: Any, y: Any, axis: int = 0, extrapolate: Any = None) -> Any:
+    """The monotone interpolant, whose slopes at the nodes are made from the data.
+
+    F. N. Fritsch and J. Butland, "A method for constructing local monotone piecewise cubic
+    interpolants", SIAM J. Sci. Stat. Comput. 5 (1984), 300-304.
+    """
+    if not (has_bvar(x) or has_bvar(y)):
+        return interpolate.PchipInterpolator(x, y, axis, extrapolate)
+    made = interpolate.PchipInterpolator(plain(x), plain(settled(y)), axis, extrapolate)
+    y = np.moveaxis(settled(y), axis, 0)
+    h = np.diff(np.asarray(plain(x), float)).reshape((-1,) + (1,) * (np.ndim(y) - 1))
+    slopes = _pchip_slopes(h, np.diff(y, axis=0) / h)
+    if axis:
+        y, slopes = np.moveaxis(y, 0, axis), np.moveaxis(slopes, 0, axis)
+    return _of_bvars(made, _hermite_terms(x, y, slopes, axis, extrapolate))
+
+
+def _pchip_slopes(h: Any, m: Any) -> Any:
+    """Slopes at the nodes, from widths and slopes of the intervals."""
+    if len(h) == 1:
+        return np.concatenate([m, m])
+    before, after = m[:-1], m[1:]
+    flat = np.sign(plain(before)) * np.sign(plain(after)) <= 0
+    w1, w2 = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
+    before, after = np.where(flat, 1.0, before), np.where(flat, 1.0, after)
+    inner = np.where(flat, 0.0, (w1 + w2) / (w1 / before + w2 / after))
+    ends = (_pchip_end(h[0], h[1], m[0], m[1]), _pchip_end(h[-1], h[-2], m[-1], m[-2]))
+    first, last = (np.expand_dims(end, 0) for end in ends)
+    return np.concatenate([first, inner, last])
+
+
+def _pchip_end(h0: Any, h1: Any, m0: Any, m1: Any) -> Any:
+    """The slope at an end, by three points, kept monotone."""
+    d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
+    p, p0, p1 = plain(d), plain(m0), plain(m1)
+    against = np.sign(p) != np.sign(p0)
+    steep = (np.sign(p0) != np.sign(p1)) & (np.abs(p) > 3 * np.abs(p0))
+    return np.where(against, 0.0, np.where(steep, 3.0 * m0, d))
+
+
+lifted(twin=_pchip, wrt=("y",))(interpolate.PchipInterpolator)
+
+
+def _pchip_interpolate(xi: Any, yi: Any, x: Any, der: Any = 0, axis: int = 0) -> Any:
+    if not (has_bvar(yi) or has_bvar(x)) or has_bvar(xi):
+        return interpolate.pchip_interpolate(xi, yi, x, der, axis)
+    f = _pchip(xi, yi, axis)
+    call = f if has_bvar(yi) else functools.partial(_called, f)
+    return call(x, der) if np.ndim(der) == 0 else [call(x, one) for one in der]
+
+
+lifted(
+    twin=_pchip_interpolate,
+    wrt=("yi", "x"),
+    samples=lambda rng: [
+        (x := _knots(rng), rng.normal(size=7), _between(rng, x, 3)),
+        (x, rng.normal(size=(2, 7)), _between(rng, x, 3), 1, 1),
+    ],
+)(interpolate.pchip_interpolate)
+
+
+# Data on a grid that are BVars
+
+
+class _GridOfBVars(_OfBVars):
+    """A `RegularGridInterpolator` of data that are BVars."""
+
+    _values: Any
+
+    def __call__(self, xi: Any, method: Any = None, *, nu: Any = None) -> Any:
+        return _on_grid_of(self._plain, self._values, xi, method, nu)
+
+
+class _RectangleOfBVars(_OfBVars):
+    """A `RectBivariateSpline` of data that are BVars."""
+
+    _values: Any
+
+    def __call__(self, x: Any, y: Any, dx: int = 0, dy: int = 0, grid: bool = True) -> Any:
+        value = self._plain(plain(x), plain(y), dx, dy, grid)
+        tx, ty, _ = self._plain.tck
+        tck = (tx, ty, self._values, *self._plain.degrees)
+        found = np.reshape(_on_rectangle(settled(x), settled(y), tck, dx, dy, grid), np.shape(value))
+        return value + (found - plain(found))
+
+    def ev(self, xi: Any, yi: Any, dx: int = 0, dy: int = 0) -> Any:
+        return self(xi, yi, dx, dy, False)
+
+
+def _of_values(kind: type, made: Any, values: Any) -> Any:
+    cls = type(made)
+    found = object.__new__(type(cls.__name__, (kind, cls), {"__module__": cls.__module__}))
+    found._plain, found._values = made, values
+    return found
+
+
+def _regular_grid(points: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
+    if has_bvar(points) or has_bvar(args) or has_bvar(kwargs):
+        raise _refused("RegularGridInterpolator", "another parameter than values is a BVar")
+    made = _GridInterpolator(points, plain(settled(values)), *args, **kwargs)
+    return _of_values(_GridOfBVars, made, settled(values)) if has_bvar(values) else made
+
+
+lifted(twin=_regular_grid, wrt=("values",))(interpolate.RegularGridInterpolator)
+
+
+def _rectangle(x: Any, y: Any, z: Any, *args: Any, **kwargs: Any) -> Any:
+    if has_bvar((x, y)) or has_bvar(args) or has_bvar(kwargs):
+        raise _refused("RectBivariateSpline", "another parameter than z is a BVar")
+    if not has_bvar(z):
+        return interpolate.RectBivariateSpline(x, y, z, *args, **kwargs)
+    bound = inspect.signature(interpolate.RectBivariateSpline).bind(x, y, z, *args, **kwargs)
+    bound.apply_defaults()
+    if bound.arguments["s"] != 0:
+        raise _refused("RectBivariateSpline", "it smooths")
+    z = settled(z)
+    made = interpolate.RectBivariateSpline(x, y, plain(z), *args, **kwargs)
+    tx, ty, _ = made.tck
+    kx, ky = made.degrees
+    along_x = _rectangle_weights(np.asarray(x, float), tx, kx, 0)
+    along_y = _rectangle_weights(np.asarray(y, float), ty, ky, 0)
+    coefficients = np.linalg.inv(along_x) @ z @ np.linalg.inv(along_y).T
+    return _of_values(_RectangleOfBVars, made, coefficients)
+
+
+lifted(twin=_rectangle, wrt=("z",))(interpolate.RectBivariateSpline)
+
+
+# Scattered data
+
+
+def _scattered_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    points, values = rng.uniform(0, 2, size=(12, 2)), rng.normal(size=(12, 2))
+    inside = points[:3] * 0.3 + 0.7 * np.mean(points, axis=0)
+    return [
+        (interpolate.LinearNDInterpolator(points, values), inside),
+        (interpolate.LinearNDInterpolator(points, values[:, 0], rescale=True), inside[0]),
+    ]
+
+
+def _triangulated(self: Any, values: Any, xi: Any) -> Any:
+    """Linear interpolation within the simplices of a `LinearNDInterpolator`."""
+    value = interpolate.LinearNDInterpolator.__call__(self, plain(xi))
+    tri, ndim = self.tri, self.tri.points.shape[1]
+    x = np.stack(_coordinates(xi, ndim), axis=-1)
+    flat = np.reshape((x - self.offset) / self.scale if self.scale is not None else x, (-1, ndim))
+    simplex = tri.find_simplex(plain(flat))
+    outside = simplex < 0
+    transform = tri.transform[simplex]
+    at = np.where(np.expand_dims(outside, -1), transform[:, -1], flat)
+    weights = np.sum(transform[:, :-1] * (at - transform[:, -1])[:, None, :], axis=-1)
+    weights = np.concatenate([weights, 1 - np.sum(weights, axis=-1, keepdims=True)], axis=-1)
+    values = np.reshape(values, (np.shape(values)[0], -1))
+    found = np.sum(np.expand_dims(weights, -1) * values[tri.simplices[simplex]], axis=1)
+    found = np.reshape(np.where(np.expand_dims(outside, -1), 0.0, found), np.shape(value))
+    return value + (found - plain(found))
+
+
+_Scattered = interpolate.LinearNDInterpolator.__mro__[1]
+
+
+@_method(_Scattered, "__call__", ("args",), _scattered_samples)
+def _scattered(self: Any, *args: Any) -> Any:
+    xi = args if len(args) > 1 else args[0]
+    if not isinstance(self, interpolate.LinearNDInterpolator):
+        raise _refused(f"A {type(self).__name__} object", "nobody has written it")
+    return _triangulated(self, self.values, xi)
+
+
+def _griddata(
+    points: Any, values: Any, xi: Any, method: str = "linear", fill_value: Any = np.nan,
+    rescale: bool = False,
+) -> Any:  # fmt: skip
+    if not (has_bvar(points) or has_bvar(values) or has_bvar(xi)):
+        return interpolate.griddata(points, values, xi, method, fill_value, rescale)
+    if method != "linear" or has_bvar(points) or np.ndim(plain(points)) != 2:
+        raise _refused(
+            "scipy.interpolate.griddata", "only linear interpolation of given points has one"
+        )
+    values = settled(values)
+    f = interpolate.LinearNDInterpolator(points, plain(values), fill_value, rescale)
+    return _triangulated(f, values, xi)
+
+
+def _griddata_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    points, values = rng.uniform(0, 2, size=(12, 2)), rng.normal(size=12)
+    inside = points[:3] * 0.3 + 0.7 * np.mean(points, axis=0)
+    return [(points, values, inside), (points, values, (inside[:, 0], inside[:, 1]))]
+
+
+lifted(twin=_griddata, wrt=("values", "xi"), samples=_griddata_samples)(interpolate.griddata)
+locally_constant(interpolate.NearestNDInterpolator.__call__)
+
+
+# Integrals between limits
+
+
+def _integral_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x = _knots(rng)
+    y, wide = rng.normal(size=7), rng.normal(size=(7, 2))
+    return [
+        (interpolate.CubicSpline(x, y), x[0] + 0.2, x[3] + 0.1),
+        (interpolate.CubicSpline(x, wide), x[3] + 0.1, x[0] + 0.2),
+    ]
+
+
+def _bspline_integral_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x = _knots(rng)
+    f = interpolate.make_interp_spline(x, rng.normal(size=7))
+    return [(f, x[0] + 0.2, x[3] + 0.1)]
+
+
+def _univariate_integral_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    x = _knots(rng)
+    f = interpolate.UnivariateSpline(x, rng.normal(size=7))
+    return [(f, x[0] + 0.2, x[3] + 0.1)]
+
+
+def _integral_by(limit: str, sign: float) -> Any:
+    """The slope by a limit: the value there."""
+
+    def grad(dzdy: Any, a: Any, b: Any, value: Any) -> Any:
+        return sign * np.sum(dzdy * value(a if limit == "a" else b))
+
+    return grad
+
+
+def _integral(a: Any, b: Any, integrate: Any, value: Any) -> Any:
+    """``integrate(a, b)``, the integral of what is ``value(x)`` at x."""
+    return integrate(a, b)
+
+
+lifted(
+    grad={"a": _integral_by("a", -1.0), "b": _integral_by("b", 1.0)},
+    ignores="integrate",
+    into=_OWN,
+)(_integral)
+
+
+def _method_of_integral(cls: Any, name: str, samples: Any) -> None:
+    original = getattr(cls, name)
+
+    def twin(self: Any, a: Any, b: Any, *extrapolate: Any, **settings: Any) -> Any:
+        at = {"extrapolate": (*extrapolate, *settings.values(), None)[0]}
+        return twin_of(_integral, _OWN)(
+            a,
+            b,
+            lambda low, high: original(self, low, high, *extrapolate, **settings),
+            lambda x: _called(self, x, 0, **(at if name == "integrate" else {"ext": 1})),
+        )
+
+    _method(cls, name, ("a", "b"), samples)(twin)
+
+
+_method_of_integral(interpolate.PPoly, "integrate", _integral_samples)
+_method_of_integral(interpolate.BSpline, "integrate", _bspline_integral_samples)
+_method_of_integral(interpolate.UnivariateSpline, "integral", _univariate_integral_samples)
+for _original in (interpolate.RBFInterpolator.__call__, interpolate.Rbf.__call__):
+    no_grad("nobody has written it")(_original)

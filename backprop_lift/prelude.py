@@ -1,0 +1,137 @@
+"""What a choice has to be made for: ties of `max` and `min`, and gradients straight through.
+
+All else of the built-in functions works on BVars as it is: ``sum``, ``len``, ``map``, ``zip``,
+``sorted``, ``round``, `functools.reduce`, `itertools.accumulate` and `math.prod`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from ._apply import applied, named_after
+from ._bvar import _root, value_of
+from ._op import Op
+from ._space import parts_of, rebuilt
+
+__all__ = ["max", "min", "straight_through"]
+
+Ties = Literal["split", "first", "all"]
+
+
+def max(*vs: Any, ties: Ties = "split") -> Any:  # noqa: A001 - of this module, as in the original
+    """The largest of several numbers, with a choice of what ties do.
+
+    Parameters
+    ----------
+    *vs : BVar or object
+        The numbers, or one list, tuple, dict (of which the values count) or array of them.
+    ties : {"split", "first", "all"}, optional
+        Where several are the largest: the gradient is split equally between them, which is the
+        subgradient of least norm; or the first gets all of it, as the built-in function has it;
+        or each gets all of it, as the Haskell original has it, which is no subgradient.
+
+    Examples
+    --------
+    >>> from backprop_lift import grad_bp, prelude
+    >>> grad_bp(prelude.max, [1.0, 3.0, 3.0, 2.0])
+    [0.0, 0.5, 0.5, 0.0]
+    >>> grad_bp(lambda v: prelude.max(v, ties="first"), [1.0, 3.0, 3.0, 2.0])
+    [0.0, 1.0, 0.0, 0.0]
+    """
+    return _extreme("max", builtins.max, vs, ties)
+
+
+def min(*vs: Any, ties: Ties = "split") -> Any:  # noqa: A001 - of this module, as in the original
+    """The smallest of several numbers, with a choice of what ties do.
+
+    Parameters
+    ----------
+    *vs, ties
+        As for `max`.
+    """
+    return _extreme("min", builtins.min, vs, ties)
+
+
+def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`f`, with the gradient of the identity: the straight-through estimator.
+
+    For `round`, ``int``, `numpy.sign` and other functions that are constant in pieces, where a
+    gradient is wanted nevertheless. It is not the derivative of `f`, which is zero.
+
+    Parameters
+    ----------
+    f : callable
+        Its result has the shape of its argument.
+
+    Returns
+    -------
+    callable
+
+    References
+    ----------
+    Y. Bengio, N. Leonard, A. Courville, "Estimating or propagating gradients through stochastic
+    neurons for conditional computation", arXiv:1308.3432 (2013), section 4.
+
+    Examples
+    --------
+    >>> from backprop_lift import grad_bp
+    >>> from backprop_lift.prelude import straight_through
+    >>> grad_bp(lambda x: 3.0 * straight_through(round)(x), 2.7)
+    3.0
+    """
+    op = Op(lambda x: (_of_floats(f(value_of(x))), lambda dzdy: dzdy), complex=True)
+    op.name = f"straight_through({getattr(f, '__name__', f)})"
+
+    def through(x: Any) -> Any:
+        return applied(op, (x,), {})
+
+    named_after(op, through)
+    return through
+
+
+def _of_floats(y: Any) -> Any:
+    """A result of floats, so that it is on the tape like its argument."""
+    if isinstance(y, (bool, int)):
+        return float(y)
+    return y.astype(float) if getattr(y, "dtype", np.dtype(float)).kind in "biu" else y
+
+
+def _extreme(name: str, choose: Callable[[Any], Any], vs: tuple[Any, ...], ties: Ties) -> Any:
+    if ties not in ("split", "first", "all"):
+        raise ValueError(f"ties is {ties!r}, and should be 'split', 'first' or 'all'")
+    values = vs[0] if len(vs) == 1 else list(vs)
+
+    def run(values: Any) -> Any:
+        numbers = _in_a_row(values)
+        if not len(numbers):
+            raise ValueError(f"{name} of no numbers")
+        best = choose([_root(x) for x in numbers])
+        tied = [bool(_root(x) == best) for x in numbers]
+        first = tied.index(True) if True in tied else 0
+        share = 1.0 / tied.count(True) if ties == "split" and True in tied else 1.0
+        weights = [
+            share if (i == first if ties == "first" else meets) else 0.0
+            for i, meets in enumerate(tied)
+        ]
+        return numbers[first], lambda dzdy: _spread(values, [dzdy * w for w in weights])
+
+    return applied(Op(run, name=name), (values,), {})
+
+
+def _in_a_row(values: Any) -> Any:
+    root = _root(values)
+    if isinstance(root, Mapping):
+        return [values[key] for key in root]
+    return values.ravel() if isinstance(root, np.ndarray) else list(values)
+
+
+def _spread(values: Any, dzdxs: list[Any]) -> Any:
+    root = _root(values)
+    if isinstance(root, np.ndarray):
+        return np.reshape(np.stack(dzdxs), root.shape)
+    keys = [key for key, _ in parts_of(root) or ()]
+    return rebuilt(root, list(zip(keys, dzdxs, strict=True)))
