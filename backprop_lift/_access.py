@@ -6,11 +6,24 @@ Each function takes plain values as well, and then records nothing: what is cons
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ._apply import applied
-from ._bvar import BVar, Named, _item, _operand, _read, _root, collect, has_bvar, record
-from ._bvar import set_item, value_of, youngest
+from ._bvar import (
+    BVar,
+    Named,
+    _item,
+    _operand,
+    _read,
+    _root,
+    collect,
+    has_bvar,
+    record,
+    set_item,
+    value_of,
+    youngest,
+)
 from ._op import op_iso
 from ._path import by_name, keys_of, steps_of
 from ._space import ZERO, is_record, parts_of, rebuilt
@@ -125,7 +138,7 @@ def set_var(v: Any, path: Any, w: Any) -> Any:
     >>> grad_bp(lambda v, w: sum(set_var(v, 0, w)), [1.0, 2.0], 5.0)
     ([0.0, 1.0], 1.0)
     """
-    return over_var(v, path, lambda _: w)
+    return _over(v, steps_of(path), lambda read: w)
 
 
 def over_var(v: Any, path: Any, f: Callable[[Any], Any]) -> Any:
@@ -144,7 +157,7 @@ def over_var(v: Any, path: Any, f: Callable[[Any], Any]) -> Any:
     >>> grad_bp(lambda v: sum(over_var(v, 0, lambda x: x ** 2)), [3.0, 2.0])
     [6.0, 1.0]
     """
-    return _over(v, steps_of(path), f)
+    return _over(v, steps_of(path), lambda read: f(read()))
 
 
 def _parts_at(v: Any, steps: list[Any]) -> Iterator[Any]:
@@ -156,15 +169,19 @@ def _parts_at(v: Any, steps: list[Any]) -> Iterator[Any]:
         yield from _parts_at(v if key is None else _part(v, key), rest)
 
 
-def _over(v: Any, steps: list[Any], f: Callable[[Any], Any]) -> Any:
+def _over(v: Any, steps: list[Any], f: Callable[[Callable[[], Any]], Any]) -> Any:
+    """`v` with what `f` makes of the part at the end of a path, which it may read."""
     if not steps:
-        return f(v)
+        return f(lambda: v)
     step, *rest = steps
     for key in list(keys_of(_stepped(v), step)):
-        if key is None:
-            v = _over(v, rest, f)
-        else:
-            v = _replaced(v, key, _over(_part(v, key), rest, f))
+        read = partial(_part, v, key) if key is not None else partial(_itself, v)
+        part = _over(read(), rest, f) if rest else f(read)
+        v = part if key is None else _replaced(v, key, part)
+    return v
+
+
+def _itself(v: Any) -> Any:
     return v
 
 
@@ -312,7 +329,9 @@ def join_var(record: Any) -> Any:
     return collect(record)
 
 
-def iso_var(to: Callable[..., Any], back: Callable[[Any], Any], *vs: Any, check: bool = False) -> Any:
+def iso_var(
+    to: Callable[..., Any], back: Callable[[Any], Any], *vs: Any, check: bool = False
+) -> Any:
     """An isomorphism applied to BVars; for constructors and other functions that move numbers.
 
     Parameters

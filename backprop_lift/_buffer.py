@@ -237,14 +237,19 @@ class Buffer:
         return call(func, *args, **kwargs)
 
 
-_FILLING: Final[dict[Any, Callable[..., None]]] = {}
+# Functions that write into their first argument; their twins assign to its items.
+_WRITING: Final = frozenset(
+    {np.copyto, np.put, np.putmask, np.place, np.fill_diagonal, np.put_along_axis}
+)
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a function on the contents of buffers; new arrays come back as buffers."""
-    filling = _FILLING.get(function)
-    if filling is not None and args and args[0].__class__ is Buffer:
-        return filling(*args, **kwargs)
+    original = getattr(function, "__wrapped__", function)
+    if original.__hash__ and original in _WRITING and args[0].__class__ is Buffer:
+        twin = registry[original].twin
+        settings = {k: contents_of(v) for k, v in kwargs.items()}
+        return twin(args[0], *map(contents_of, args[1:]), **settings)
     out = kwargs.pop("out", None)
     result = function(*map(_shared, args), **{k: _shared(v) for k, v in kwargs.items()})
     return fresh(result) if out is None else _into(out, result)
@@ -323,41 +328,11 @@ def _sort(buffer: Buffer, axis: int = -1, **settings: Any) -> None:
     buffer[...] = registry[np.sort].twin(contents_of(buffer), axis=axis, **settings)
 
 
-def _put(buffer: Buffer, indices: Any, values: Any, mode: str = "raise") -> None:
-    flat = buffer.reshape(-1)
-    flat[np.asarray(contents_of(indices))] = values
-
-
-def _copy_to(buffer: Buffer, source: Any, casting: str = "same_kind", where: Any = True) -> None:
-    where = contents_of(where)
-    if where is True:
-        buffer[...] = source
-    else:
-        buffer[...] = registry[np.where].twin(where, contents_of(source), contents_of(buffer))
-
-
-def _put_mask(buffer: Buffer, mask: Any, values: Any) -> None:
-    buffer[contents_of(mask)] = values
-
-
-def _fill_diagonal(buffer: Buffer, value: Any, wrap: bool = False) -> None:
-    n = min(buffer.shape)
-    index = np.arange(n)
-    buffer[(index,) * len(buffer.shape)] = value
+def _put(buffer: Buffer, *args: Any, **settings: Any) -> None:
+    call(np.put, buffer, *args, **settings)
 
 
 _IN_PLACE: Final = {"fill": _fill, "sort": _sort, "put": _put}
-_FILLING.update(
-    {
-        np.copyto: _copy_to,
-        np.put: _put,
-        np.putmask: _put_mask,
-        np.place: _put_mask,
-        np.fill_diagonal: _fill_diagonal,
-    }
-)
-
-
 def _binary_method(operation: Any, reflected: bool) -> Any:
     def method(self: Buffer, other: Any) -> Any:
         x, y = self._contents(), contents_of(other)

@@ -40,7 +40,7 @@ from ._tape import (
     StaleTape,
     Tape,
     Token,
-    flowing,
+    _may_repeat,
     power_slope,
 )
 from .errors import ConversionError, LiftError, NoGradientError, TapeError
@@ -260,10 +260,10 @@ class BVar:
         return _binary(operator.pow, other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return registry[np.matmul].twin(self, other)
+        return _twin(np.matmul)(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return registry[np.matmul].twin(other, self)
+        return _twin(np.matmul)(other, self)
 
     def __mod__(self, other: Any) -> Any:
         return _binary(operator.mod, self, other)
@@ -549,7 +549,8 @@ def finite(value: Any) -> bool:
     if cls is float or cls is np.float64:
         return isfinite(value)
     if cls is np.ndarray and value.dtype.kind == "f":
-        return isfinite(np.vdot(value, value))
+        flat = value.ravel()
+        return isfinite(flat.dot(flat))
     return cls is not BVar or finite(value._bvar_value)
 
 
@@ -696,6 +697,8 @@ def is_complex(x: Any) -> bool:
 
 def conj(x: Any) -> Any:
     """The complex conjugate; a real value itself, without a node."""
+    if x.__class__ is float:
+        return x
     return x.conjugate() if is_complex(x) else x
 
 
@@ -704,9 +707,9 @@ def _power_grads(x: Any, n: Any, result: Any) -> Any:
         base = np.where(np.equal(value_of(x), 0), 1.0, x)  # 0 ** n is flat in n
         if np.any(np.less(value_of(base), 0)) and not is_complex(result):
             base = np.where(np.less(value_of(base), 0), np.nan, base)
-        return flowing(dzdy * conj(result * np.log(base)), dzdy)
+        return dzdy * conj(result * np.log(base))
 
-    return lambda dzdy: flowing(dzdy * conj(_power_by_base(x, n)), dzdy), by_exponent
+    return lambda dzdy: dzdy * conj(_power_by_base(x, n)), by_exponent
 
 
 def _power_by_base(x: Any, n: Any) -> Any:
@@ -727,8 +730,8 @@ _GRADS: Final[dict[Any, Callable[[Any, Any, Any], Any]]] = {
         lambda dzdy: dzdy * conj(x),
     ),
     operator.truediv: lambda x, y, result: (
-        lambda dzdy: flowing(dzdy / conj(y), dzdy),
-        lambda dzdy: flowing(-dzdy * conj(result / y), dzdy),
+        lambda dzdy: dzdy / conj(y),
+        lambda dzdy: -dzdy * conj(result / y),
     ),
     operator.pow: _power_grads,
     operator.mod: lambda x, y, result: (
@@ -771,7 +774,7 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
     value = op(a, b)
     if op is operator.pow and np.any(np.equal(_root(a), 0) & np.less(_root(b), 1)):
         coincide(x)  # an infinite slope
-    if not (finite(value) and finite(a) and finite(b)):
+    if not finite(value):
         tape.careful = True
     token = tape.token(value)
     if token.shape is None:
@@ -1040,13 +1043,15 @@ def set_item(x: Any, key: Any, part: Any) -> Any:
         raise TypeError("a complex value cannot be assigned to an item of a real array")
     value = set_item(a, key, b)
     token = part._bvar_space if b is not part else None
+    written = _last_writers(np.shape(_root(a)), key) if _may_repeat(key) else None
 
     def scaled_grad(dzdy: Any) -> tuple[Any, ...]:
         found = []
         if a is not x:
             found.append(set_item(dzdy, key, 0.0))
         if token is not None:
-            found.append(_fit_assigned(dzdy[key], token.shape))
+            dzdpart = dzdy[key] if written is None else dzdy[key] * written
+            found.append(_fit_assigned(dzdpart, token.shape))
         return tuple(found)
 
     parents = [
@@ -1057,6 +1062,14 @@ def set_item(x: Any, key: Any, part: Any) -> Any:
 
 
 _SET_ITEM: Final = Named("item assignment")
+
+
+def _last_writers(shape: tuple[int, ...], key: Any) -> Any:
+    """Which items of an assignment stay, where an index names the same place twice."""
+    place = np.empty(shape, int)
+    order = np.arange(place[key].size).reshape(place[key].shape)
+    place[key] = order
+    return place[key] == order
 
 
 def _fit_assigned(dzdpart: Any, shape: Any) -> Any:

@@ -12,7 +12,7 @@ import linecache
 import math
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +38,7 @@ from ._bvar import (
 from ._effect import comes_later, then
 from ._registry import Entry, Registry, dotted_name, registry
 from ._space import ZERO, is_record, parts_of, zero
-from ._tape import call_site, flowing
+from ._tape import call_site
 from .errors import (
     ConversionError,
     CotangentError,
@@ -428,6 +428,7 @@ class Rule:
         self.slope: Any = None
         self.symbolic_zeros: bool = options["symbolic_zeros"]
         self._prepared = False
+        self._real_only = not options["complex"] and options["derivative"] is None
         self._kink = _KINKS.get(original) if original.__hash__ is not None else None
         self._wrt: tuple[str, ...] = ()
 
@@ -589,13 +590,21 @@ class Rule:
     def make_twin(self) -> Any:
         """The function on BVars, with the original's signature."""
         self.prepare()
-        at_once = not inspect.iscoroutinefunction(self.original)
-        if self.slope is not None and self.signature_is_plain and at_once:
-            return self._unary_twin()
         index = {name: i for i, name in enumerate(self.parameters)}
         self._index = index
         self._wrt_at = [index[name] for name in self._wrt]
-        self._settings_at = [i for name, i in index.items() if name not in self._wrt]
+        self._asks = {
+            key: [(name, index.get(name, -1)) for name in needs]
+            for key, needs in self.needs.items()
+        }
+        self._settings_at = [
+            (i, self.signature.parameters[name].default)
+            for name, i in index.items()
+            if name not in self._wrt
+        ]
+        at_once = not inspect.iscoroutinefunction(self.original)
+        if self.slope is not None and self.signature_is_plain and at_once:
+            return self._unary_twin()
         return _with_signature(self.signature, self._apply, self.original)
 
     @property
@@ -628,8 +637,6 @@ class Rule:
                     return unary(tape, x, y, rule, residual)
             return general(values)
 
-        index = {self.parameters[0]: 0}
-        self._index, self._wrt_at, self._settings_at = index, [0], []
         general = self._apply
         twin = _with_signature(self.signature, apply, original)
         return twin
@@ -647,8 +654,10 @@ class Rule:
                 collected = collect(bare(x))
                 if collected is not x and not (isinstance(x, (list, tuple)) and not has_bvar(x)):
                     return self._apply((*values[:i], collected, *values[i + 1 :]))
-        for i in self._settings_at:
+        for i, default in self._settings_at:
             setting = values[i]
+            if setting is default:
+                continue
             if setting.__class__ not in _PLAIN and has_bvar(setting):
                 values = (*values[:i], self._plain_setting(i, setting), *values[i + 1 :])
         if tape is None:
@@ -690,7 +699,7 @@ class Rule:
             given=f"{name}={_short(given)}",
         )
 
-    def _call(self, values: tuple[Any, ...]) -> Any:
+    def _call(self, values: Sequence[Any]) -> Any:
         defaults = self._positional
         if defaults is None:
             args, kwargs = _arguments(self.signature, values)
@@ -716,18 +725,18 @@ class Rule:
                     inner = True
         if self.options["op"] is not None:
             return self._record_op(tape, plain, tuple(parents), on)
-        result = self._apply(tuple(plain)) if inner else self._call(tuple(plain))
-        return self._when_come(result, lambda y: self._recorded(tape, plain, y, parents, on))
-
-    def _when_come(self, result: Any, finish: Callable[[Any], Any]) -> Any:
-        """`finish` of a result, later if it is a coroutine, a future or a generator."""
-        late = result.__class__ not in _PLAIN and comes_later(result)
-        return then(result, finish) if late else finish(result)
+        if inner:
+            result = self._apply(tuple(plain))
+        else:
+            result = self._call(plain)
+        if result.__class__ not in _PLAIN and comes_later(result):
+            return then(result, lambda y: self._recorded(tape, plain, y, parents, on))
+        return self._recorded(tape, plain, result, parents, on)
 
     def _recorded(
         self, tape: Any, plain: list[Any], result: Any, parents: list[Any], on: list[int]
     ) -> Any:
-        if not self.options["complex"] and self.options["derivative"] is None:
+        if self._real_only:
             self._refuse_complex(plain, result)
         if self._kink is not None and self._kink([_rooted(x) for x in plain], result):
             tape.coincident = True
@@ -743,36 +752,45 @@ class Rule:
             )
 
     def _given(
-        self, needs: tuple[str, ...], plain: list[Any], result: Any, on: list[int]
+        self, key: Any, plain: list[Any], result: Any, mine: Sequence[int]
     ) -> dict[str, Any]:
-        """What a function of the rule asks for, by name; arrays of the caller are copied."""
+        """What a function of the rule asks for, by name; arrays of the caller are copied.
+
+        Parameters
+        ----------
+        key : str or None
+            Which function of the rule.
+        mine : sequence of int
+            The parameters whose values are the tape's own.
+        """
         given = {}
-        index, mine = self._index, [self._wrt_at[key] for key in on]
-        for name in needs:
-            i = index.get(name)
-            if i is None:
+        for name, i in self._asks[key]:
+            if i < 0:
                 given[name] = result
-            else:
-                given[name] = plain[i] if i in mine else kept_alive(plain[i])
+                continue
+            x = plain[i]
+            if x.__class__ is np.ndarray and i not in mine:
+                x = kept_alive(x)
+            given[name] = x
         return given
 
     def _scaled_grad(self, plain: list[Any], result: Any, on: list[int]) -> Callable[[Any], Any]:
+        mine = [self._wrt_at[key] for key in on]
         if self.options["derivative"] is not None:
-            partials = [self._partial(self._wrt[key], plain, result, on) for key in on]
-            return lambda dzdy: [flowing(dzdy * conj(partial()), dzdy) for partial in partials]
+            partials = [self._partial(self._wrt[key], plain, result, mine) for key in on]
+            return lambda dzdy: [dzdy * conj(partial()) for partial in partials]
         if None not in self.functions:
-            names = [self._wrt[key] for key in on]
-            if len(names) == 1:
-                function = self.functions[names[0]]
-                given = self._given(self.needs[names[0]], plain, result, on)
+            if len(on) == 1:
+                name = self._wrt[on[0]]
+                function, given = self.functions[name], self._given(name, plain, result, mine)
                 return lambda dzdy: (function(dzdy, **given),)
             calls = [
-                (self.functions[name], self._given(self.needs[name], plain, result, on))
-                for name in names
+                (self.functions[name], self._given(name, plain, result, mine))
+                for name in (self._wrt[key] for key in on)
             ]
             return lambda dzdy: [f(dzdy, **given) for f, given in calls]
         function, count = self.functions[None], len(self._wrt)
-        given = self._given(self.needs[None], plain, result, on)
+        given = self._given(None, plain, result, mine)
 
         def scaled_grad(dzdy: Any) -> list[Any]:
             found = self._counted(function(dzdy, **given), count)
@@ -781,10 +799,9 @@ class Rule:
         return scaled_grad
 
     def _partial(
-        self, name: str, plain: list[Any], result: Any, on: list[int]
+        self, name: str, plain: list[Any], result: Any, mine: Sequence[int]
     ) -> Callable[[], Any]:
-        function = self.functions[name]
-        given = self._given(self.needs[name], plain, result, on)
+        function, given = self.functions[name], self._given(name, plain, result, mine)
 
         def partial() -> Any:
             try:
@@ -803,7 +820,9 @@ class Rule:
     ) -> Any:
         function = self.functions[None]
         found = function(**{name: plain[self._index[name]] for name in self.needs[None]})
-        return self._when_come(found, lambda y: self._recorded_op(tape, plain, y, parents, on))
+        if found.__class__ is not tuple and comes_later(found):
+            return then(found, lambda y: self._recorded_op(tape, plain, y, parents, on))
+        return self._recorded_op(tape, plain, found, parents, on)
 
     def _recorded_op(
         self, tape: Any, plain: list[Any], found: Any, parents: tuple[Any, ...], on: list[int]

@@ -188,6 +188,7 @@ def _joined(keys: list[tuple[str, int | None]], dzdxs: Iterable[Any]) -> tuple[A
 
 # --- functions on BVars as Ops -----------------------------------------------------------------
 
+
 def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
     """A function on BVars as one Op, and so as one node: the checkpoint.
 

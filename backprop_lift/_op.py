@@ -7,6 +7,7 @@ makes a function on BVars of one, and `bp_op` makes one of a function on BVars.
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, Final
@@ -233,10 +234,14 @@ class Op:
         return f"<Op {self.name}>"
 
 
+def _unset(*args: Any) -> Any:
+    raise AssertionError("backprop_lift._apply has not been imported")
+
+
 # Set by the module that applies Ops to BVars, since both need the tape: what fits a cotangent to
 # its primal, and an operator of Python as an Op.
-_fitted: Callable[[Any, Any, Any, Op], Any]
-_operator: Callable[[Any], Op]
+_fitted: Callable[[Any, Any, Any, Op], Any] = _unset
+_operator: Callable[[Any], Op] = _unset
 
 
 def _name_of(f: Any) -> str:
@@ -325,7 +330,7 @@ def compose_op(outer: Op, *inner: Op) -> Op:
                 dzdpart = _completed(dzdpart, part)
                 for i, dzdx in enumerate(pulled_inner(dzdpart)):
                     totals[i] = add(totals[i], _fitted(dzdx, xs[i], dzdpart, op))
-            return tuple(totals) if len(totals) != 1 else totals[0]
+            return tuple(totals) if len(totals) != 1 else totals[0]  # type: ignore[return-value]
 
         return y, scaled_grad
 
@@ -355,9 +360,7 @@ def _tuple_run(*xs: Any) -> tuple[Any, Callable[[Any], Any]]:
 op_tup: Final = Op(_tuple_run, name="op_tup", complex=True)
 
 
-def op_iso(
-    to: Callable[..., Any], back: Callable[[Any], Any], *, check: bool = False
-) -> Op:
+def op_iso(to: Callable[..., Any], back: Callable[[Any], Any], *, check: bool = False) -> Op:
     """The Op of an isomorphism that moves numbers about and does not change them.
 
     Parameters
@@ -385,8 +388,7 @@ def op_iso(
 
     def run(*xs: Any) -> tuple[Any, Callable[[Any], Any]]:
         y = to(*xs)
-        before, after = _measured(xs), _measured(y)
-        if any(abs(m - n) > 1e-5 * (1 + abs(n)) for m, n in zip(after, before, strict=True)):
+        if not _keeps_numbers(xs, y):
             raise IsoError(
                 f"{op.name} changes the numbers that it is given, so its inverse is not its "
                 "gradient.",
@@ -402,34 +404,41 @@ def op_iso(
     return op
 
 
-def _measured(value: Any) -> tuple[float, float]:
-    """The sum and the sum of squares of all numbers in a value: what moving them keeps."""
+def _keeps_numbers(xs: Any, y: Any) -> bool:
+    """May `y` hold the numbers of `xs`, each once? Told by their sum and their sum of squares."""
+    (total, square), (total_y, square_y) = _measured(xs), _measured(y)
+    if not math.isfinite(square + square_y):
+        return True  # cannot be told
+    allowed = 1e-5  # numbers may be converted to single precision
+    return abs(total - total_y) <= allowed * (abs(total) + math.sqrt(square)) and (
+        abs(square - square_y) <= allowed * square
+    )
+
+
+def _measured(value: Any) -> tuple[complex, float]:
+    """The sum of all numbers in a value, and the sum of their squared sizes."""
+    while hasattr(value.__class__, "_bvar_value"):
+        value = value._bvar_value
     parts = parts_of(value)
     if parts is not None:
         found = [_measured(part) for _, part in parts]
         return sum(total for total, _ in found), sum(square for _, square in found)
-    while hasattr(value.__class__, "_bvar_value"):
-        value = value._bvar_value
-        if parts_of(value) is not None:
-            return _measured(value)
-    if hasattr(value, "ravel") and getattr(value.dtype, "kind", "O") in "fciu":
-        numbers = value.ravel()
-        total, square = abs(numbers.sum()), abs((numbers * numbers.conj()).sum())
-    elif isinstance(value, (bool, str, bytes)) or not hasattr(value, "__abs__"):
-        return 0.0, 0.0
-    else:
-        try:
-            total, square = complex(value), float(abs(value)) ** 2
-        except (TypeError, ValueError):
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "fciu":
             return 0.0, 0.0
-    finite = square - square == 0
-    return (float(abs(total)), float(square)) if finite else (0.0, 0.0)
+        return complex(value.sum()), float(np.vdot(value, value).real)
+    try:
+        return complex(value), abs(complex(value)) ** 2
+    except (TypeError, ValueError, OverflowError):
+        return 0.0, 0.0
 
 
 def _check_inverse(op: Op, found: Any, xs: tuple[Any, ...]) -> None:
     found = (found,) if len(xs) == 1 else found
-    if not isinstance(found, (tuple, list)) or len(found) != len(xs) or not all(
-        map(_same, found, xs)
+    if (
+        not isinstance(found, (tuple, list))
+        or len(found) != len(xs)
+        or not all(map(_same, found, xs))
     ):
         raise IsoError(
             f"The inverse given for {op.name} does not lead back to its arguments.",

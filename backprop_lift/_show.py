@@ -279,16 +279,16 @@ def _drawn(nodes: list[ShownNode]) -> str:
     top = [_GAP + d * (_HEIGHT + _GAP) for d in depth]
     width = _GAP + max(filled, default=0) * (_WIDTH + _GAP)
     height = _GAP + len(filled) * (_HEIGHT + _GAP)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        'font-family="monospace" font-size="11" text-anchor="middle">'
-    ]
+    font = 'font-family="monospace" font-size="11" text-anchor="middle"'
+    size = f'width="{width}" height="{height}"'
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>']
     for i, node in enumerate(nodes):
         for p in node.parents:
             lines.append(
                 f'<line x1="{left[p] + _WIDTH // 2}" y1="{top[p] + _HEIGHT}" '
                 f'x2="{left[i] + _WIDTH // 2}" y2="{top[i]}" stroke="#888"/>'
             )
+    box = f'width="{_WIDTH}" height="{_HEIGHT}" rx="5" stroke="#668"'
     for i, node in enumerate(nodes):
         ill = not _is_finite(node.value) or not _is_finite(node.gradient)
         title = html.escape(f"{node.name}: {_brief(node.value)}, gradient {_brief(node.gradient)}")
@@ -296,8 +296,7 @@ def _drawn(nodes: list[ShownNode]) -> str:
         middle = left[i] + _WIDTH // 2
         lines += [
             f"<g><title>{title}</title>",
-            f'<rect x="{left[i]}" y="{top[i]}" width="{_WIDTH}" height="{_HEIGHT}" rx="5" '
-            f'fill="{"#fdd" if ill else "#eef"}" stroke="#668"/>',
+            f'<rect x="{left[i]}" y="{top[i]}" {box} fill="{"#fdd" if ill else "#eef"}"/>',
             f'<text x="{middle}" y="{top[i] + 14}">{i} {html.escape(name)}</text>',
             f'<text x="{middle}" y="{top[i] + 27}" fill="#666">{html.escape(node.shape)}</text></g>',
         ]

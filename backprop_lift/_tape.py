@@ -76,8 +76,12 @@ class Token:
         self.kept = kept
         self.cls = cls = value.__class__
         self.primal = None
-        if cls is float or cls is int:
+        if cls is np.ndarray and value.dtype.kind in "fc":
+            self.shape, self.dtype = value.shape, value.dtype
+        elif cls is float or cls is int:
             self.shape, self.dtype = (), _FLOAT
+        elif cls is list or cls is tuple or cls is dict:
+            self.shape, self.dtype, self.primal = None, None, value
         elif cls is complex:
             self.shape, self.dtype = (), _COMPLEX
         elif hasattr(cls, "_bvar_space"):
@@ -138,11 +142,13 @@ class Tape(list[Node]):
         """The token of a value on this tape; interned for what arithmetic keeps."""
         cls = value.__class__
         key: Any
-        if cls is float:
+        if cls is np.ndarray:
+            dtype, shape = value.dtype, value.shape
+            key = (dtype.char, shape) if shape and dtype.kind == "f" else None
+        elif cls is float:
             key = float
-        elif cls is np.ndarray:
-            dtype = value.dtype
-            key = (dtype.char, value.shape) if dtype.kind == "f" and value.shape else None
+        elif cls is list or cls is tuple or cls is dict:
+            return Token(self, value)
         elif issubclass(cls, np.floating):
             key = cls
         elif hasattr(cls, "_bvar_space"):
@@ -367,7 +373,10 @@ class Accumulator:
         self.dense: Any = None
         self.owned = False
         self.later: list[tuple[Any, Any]] | None = None
-        self.parts: dict[Any, Any] | None = None if parts_of(token.primal) is None else {}
+        primal = token.primal
+        self.parts: dict[Any, Any] | None = (
+            None if primal is None or parts_of(primal) is None else {}
+        )
         self.reached = False
         if first is not None:
             self.__add__(first)
@@ -409,7 +418,9 @@ class Accumulator:
         assert self.parts is not None
         there = self.parts.get(key)
         if there is None:
-            if parts_of(dzdpart) is not None or dzdpart.__class__ is Accumulator:
+            if dzdpart.__class__ is Accumulator or (
+                dzdpart.__class__ is not np.ndarray and parts_of(dzdpart) is not None
+            ):
                 part = _part_at(self.token.primal, key, self.token.primal)
                 dzdpart = Accumulator(Token(None, part), dzdpart)
             self.parts[key] = dzdpart
@@ -525,7 +536,7 @@ def sweep(
                 g = g.total(node[0] == CALL and getattr(node[3], "symbolic_zeros", False))
             code = node[0]
             if careful:
-                _by_kind(code, node, g, slots)
+                _by_kind(code, node, g, slots, careful)
             elif code == 0:  # MUL
                 _, p, q, a, b = node
                 o = slots[p]
@@ -569,7 +580,7 @@ def sweep(
             elif code == 8:  # CALL
                 _call(node, g, slots, careful)
             else:
-                _by_kind(code, node, g, slots)
+                _by_kind(code, node, g, slots, careful)
     return slots
 
 
@@ -577,10 +588,10 @@ def _sum(there: Any, seed: Any) -> Any:
     return there + seed if there.__class__ is Accumulator else add(there, seed)
 
 
-def _by_kind(code: int, node: Node, g: Any, slots: list[Any]) -> None:
+def _by_kind(code: int, node: Node, g: Any, slots: list[Any], careful: bool) -> None:
     """Any opcode, by its meaning: the rarer ones, and all where a value was not finite."""
     if code == CALL:
-        _call(node, g, slots, careful=True)
+        _call(node, g, slots, careful)
         return
     if code == ITEM:
         _, p, key, token = node
@@ -619,11 +630,14 @@ def _by_kind(code: int, node: Node, g: Any, slots: list[Any]) -> None:
     else:  # DIV
         first = g / node[3]
         second = -(first * node[4])
+    if careful:
+        first = flowing(first, g)
+        second = None if second is None else flowing(second, g)
     there = slots[p]
-    slots[p] = flowing(first, g) if there is None else there + flowing(first, g)
+    slots[p] = first if there is None else there + first
     if second is not None:
         there = slots[q]
-        slots[q] = flowing(second, g) if there is None else there + flowing(second, g)
+        slots[q] = second if there is None else there + second
 
 
 def flowing(dzdx: Any, dzdy: Any) -> Any:

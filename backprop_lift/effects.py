@@ -150,4 +150,3 @@ def lift_op(op: Op | Callable[..., Any]) -> Callable[..., Any]:
 
     named_after(given, lifted)
     return lifted
-

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _run
 from ._apply import applied, named_after
-from ._bvar import BVar, _bvar
+from ._bvar import BVar, _bvar, input_var
 from ._op import Op
 from ._registry import dotted_name
 from ._space import Space, register_space, space_of
@@ -111,7 +111,7 @@ class _Run(_run._Run):
         found = []
         for x, space in zip(self.xs, self.spaces, strict=True):
             if space is None:
-                found.append(_run.input_var(self.nodes, x))
+                found.append(input_var(self.nodes, x))
             else:
                 token, at = _given(self.nodes, x, space), len(self.nodes)
                 self.nodes.append((None, token))

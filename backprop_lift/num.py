@@ -13,6 +13,7 @@ from typing import Any
 
 from . import _run
 from ._apply import applied, named_after
+from ._bvar import BVar
 from ._op import Op
 from ._space import ZERO, Space, parts_of, rebuilt, register_space
 
@@ -40,31 +41,34 @@ class Num:
         self.value = value
 
     def __add__(self, other: Any) -> Any:
-        return Num(self.value + _off(other))
+        return _calculated(operator.add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return Num(other + self.value)
+        return _calculated(operator.add, other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return Num(self.value - _off(other))
+        return _calculated(operator.sub, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return Num(other - self.value)
+        return _calculated(operator.sub, other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return Num(self.value * _off(other))
+        return _calculated(operator.mul, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return Num(other * self.value)
+        return _calculated(operator.mul, other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return Num(self.value / _off(other))
+        return _calculated(operator.truediv, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return Num(other / self.value)
+        return _calculated(operator.truediv, other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return Num(self.value ** _off(other))
+        return _calculated(operator.pow, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _calculated(operator.pow, other, self)
 
     def __neg__(self) -> Any:
         return Num(-self.value)
@@ -76,28 +80,38 @@ class Num:
         return Num(abs(self.value))
 
     def __eq__(self, other: object) -> Any:
-        return self.value == _off(other)
+        return _compared(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return self.value != _off(other)
+        return _compared(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return self.value < _off(other)
+        return _compared(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return self.value <= _off(other)
+        return _compared(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self.value > _off(other)
+        return _compared(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self.value >= _off(other)
+        return _compared(operator.ge, self, other)
 
     def __bool__(self) -> bool:
         return bool(self.value)
 
     def __repr__(self) -> str:
         return f"Num({self.value!r})"
+
+
+def _calculated(operation: Any, x: Any, y: Any) -> Any:
+    if x.__class__ is BVar or y.__class__ is BVar:
+        return NotImplemented
+    return Num(operation(_off(x), _off(y)))
+
+
+def _compared(operation: Any, x: Any, y: Any) -> Any:
+    return NotImplemented if y.__class__ is BVar else operation(_off(x), _off(y))
 
 
 def _off(other: Any) -> Any:

@@ -22,7 +22,7 @@ __all__ = ["max", "min", "straight_through"]
 Ties = Literal["split", "first", "all"]
 
 
-def max(*vs: Any, ties: Ties = "split") -> Any:  # noqa: A001 - of this module, as in the original
+def max(*vs: Any, ties: Ties = "split") -> Any:
     """The largest of several numbers, with a choice of what ties do.
 
     Parameters
@@ -45,7 +45,7 @@ def max(*vs: Any, ties: Ties = "split") -> Any:  # noqa: A001 - of this module, 
     return _extreme("max", builtins.max, vs, ties)
 
 
-def min(*vs: Any, ties: Ties = "split") -> Any:  # noqa: A001 - of this module, as in the original
+def min(*vs: Any, ties: Ties = "split") -> Any:
     """The smallest of several numbers, with a choice of what ties do.
 
     Parameters

@@ -1,5 +1,6 @@
 """Samples: from rules, docstrings and files, and near real ones."""
 
+import cProfile
 import sys
 import time
 import types
@@ -153,10 +154,21 @@ def test_recorder_tells_functions_of_one_decorator_apart():
     assert one not in recorder.samples
 
 
-def test_recorder_leaves_a_profiler_as_it_was():
-    before = sys.getprofile()
+@pytest.mark.parametrize("before", [None, lambda *event: None])
+def test_recorder_leaves_a_profiler_as_it_was(before):
+    sys.setprofile(before)
+    try:
+        with Recorder([perturbed]):
+            pass
 
-    with Recorder([perturbed]):
-        pass
+        assert sys.getprofile() is before
+    finally:
+        sys.setprofile(None)
 
-    assert sys.getprofile() is before
+
+def test_recorder_stands_aside_for_the_profiler_of_the_library():
+    with cProfile.Profile() as profile:
+        with Recorder([perturbed]):
+            pass
+
+        assert sys.getprofile() is profile

@@ -8,6 +8,7 @@ examples see the very functions they name. Calls within calls are noted too.
 from __future__ import annotations
 
 import contextlib
+import cProfile
 import doctest
 import inspect
 import io
@@ -59,12 +60,18 @@ class Recorder:
                 self._by_code.setdefault(inner.__code__, []).append((function, inner))
 
     def __enter__(self) -> Recorder:
-        self._before = sys.getprofile()
+        self._before: Any = sys.getprofile()
+        if isinstance(self._before, cProfile.Profile):
+            self._before.disable()
         sys.setprofile(self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
+        sys.setprofile(None)
+        if isinstance(self._before, cProfile.Profile):
+            self._before.enable()
+        else:
+            sys.setprofile(self._before)
 
     def _note(self, frame: types.FrameType, event: str, _: Any) -> None:
         if event != "call":

@@ -9,6 +9,8 @@ its gradient is compared with differences of the original itself.
 
 from __future__ import annotations
 
+import datetime
+import enum
 import inspect
 import itertools
 import sys
@@ -22,14 +24,14 @@ from ..gradcheck import Sample
 from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.doctests import Recorder, _run_examples
-from ..gradcheck.samples import distinct
+from ..gradcheck.samples import distinct, perturbed
 from .purity import only_computes
 from .survey import Survey
 
 __all__ = ["Pool", "drawn", "examples", "recorded"]
 
 _EACH: Final = 8
-_TRIES: Final = 60
+_TRIES: Final = 90
 _WANTED: Final = 4
 
 
@@ -109,15 +111,17 @@ class Pool:
             parameters = parameters_of(function)
             for sample in samples:
                 names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-                given = [*zip(names, sample.args), *sample.settings.items()]  # noqa: B905
-                for name, value in given:
-                    if len(Coordinates(value, integers=True)):
-                        self._values.setdefault(name, []).append(value)
+                for name, value in (*zip(names, sample.args), *sample.settings.items()):  # noqa: B905
+                    self._values.setdefault(name, []).append(value)
 
     def of(self, name: str, limit: int = 6) -> list[Any]:
         """Values given under a name, of different kinds first."""
         found = self._values.get(name, [])
         return [s.args[0] for s in distinct([Sample((v,)) for v in found], limit)]
+
+    def numbers_of(self, name: str, limit: int = 3) -> list[Any]:
+        """Those of them that hold numbers."""
+        return [v for v in self.of(name) if len(Coordinates(v, integers=True))][:limit]
 
 
 def parameters_of(function: Any) -> list[inspect.Parameter]:
@@ -147,31 +151,50 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
     if not only_computes(function):
         return []
     found: list[Sample] = []
-    kinds: dict[Any, int] = {}
+    scalars = 0
     for args in itertools.islice(_candidates(needed, pool), _TRIES):
         sample = Sample(args, {}, "drawn")
-        kind = tuple((type(a).__name__, np.shape(a)) for a in args)
-        if kinds.get(kind, 0) < 3 and _answers(function, sample):
-            kinds[kind] = kinds.get(kind, 0) + 1
+        arrays = any(isinstance(a, np.ndarray) for a in args)
+        if scalars >= _WANTED and not arrays:
+            continue
+        if _answers(function, sample):
             found.append(sample)
-            if len(found) >= _WANTED:
-                break
+            scalars += not arrays
+        if len(found) >= _WANTED + 1 or (scalars >= _WANTED and arrays):
+            break
     return found
 
 
 def _candidates(needed: list[inspect.Parameter], pool: Pool) -> Iterator[tuple[Any, ...]]:
     """Arguments to try: values seen under the parameters' names, then numbers of ordinary sizes."""
     rng = np.random.default_rng(sum(map(ord, "".join(p.name for p in needed))))
-    known = [pool.of(p.name) for p in needed]
+    known = [pool.of(p.name) or _by_annotation(p.annotation) for p in needed]
     if all(known):
         for k in range(12):
             yield tuple(values[k % len(values)] for values in known)
             yield tuple(values[rng.integers(len(values))] for values in known)
-    for make in _KINDS:
-        for _ in range(8 if make is _KINDS[0] else 3):
+    for make, times in _KINDS:
+        for _ in range(times):
             yield tuple(
                 values[rng.integers(len(values))] if values else make(rng) for values in known
             )
+
+
+def _by_annotation(annotation: Any) -> list[Any]:
+    """Values for a parameter that is no number, by what its annotation says."""
+    if isinstance(annotation, str):
+        annotation = {"datetime": datetime.datetime, "bool": bool, "int": int}.get(
+            annotation.rpartition(".")[2], annotation
+        )
+    if annotation is datetime.datetime:
+        return [datetime.datetime(2019, 6, 21, 15, 7, 2), datetime.datetime(2004, 2, 29, 4, 0)]
+    if annotation is bool:
+        return [True, False]
+    if annotation is int:
+        return [3, 2]
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return list(annotation)[:3]
+    return []
 
 
 # Numbers of ordinary sizes: fractions, angles, lengths, temperatures, pressures.
@@ -187,18 +210,31 @@ def _array(*shape: int) -> Callable[[np.random.Generator], Any]:
     return lambda rng: np.round(rng.uniform(0.2, 2.0, shape), 4)
 
 
-_KINDS: Final[tuple[Callable[[np.random.Generator], Any], ...]] = (
-    _number, lambda rng: round(float(rng.uniform(0.1, 0.9)), 4), _array(3), _array(4), _array(3, 3),
-    _array(4, 4), _array(2), _array(7), _array(6),
+def _fraction(rng: np.random.Generator) -> float:
+    return round(float(rng.uniform(0.1, 0.9)), 4)
+
+
+def _pair(rng: np.random.Generator) -> Any:
+    return _fraction(rng), _number(rng)
+
+
+# What to try, and how often. Ones with numbers come first: where they do, few arrays follow.
+_KINDS: Final[tuple[tuple[Callable[[np.random.Generator], Any], int], ...]] = (
+    (_number, 24), (_fraction, 6), (_array(3), 3), (_array(4), 3), (_array(3, 3), 3),
+    (_array(4, 4), 3), (_pair, 4), (_array(2), 2), (_array(7), 2), (_array(6), 2),
 )  # fmt: skip
 
 
 def _answers(function: Any, sample: Sample) -> bool:
-    """Does a function take a call, with a result that holds a finite number?"""
+    """Does a function take a call, with a finite result that varies with its arguments?"""
+    rng = np.random.default_rng(0)
     try:
         with quiet(), limited(1.0):
-            result = function(*(copied(a) for a in sample.args))
-            numbers = Coordinates(result)
-            return len(numbers) > 0 and bool(np.isfinite(numbers.vector).any())
+            here = Coordinates(function(*(copied(a) for a in sample.args)))
+            if not len(here) or not np.isfinite(here.vector).any():
+                return False
+            beside = perturbed(sample, rng, relative=1e-3)
+            there = Coordinates(function(*beside.args))
+            return not np.array_equal(here.vector, there.vector, equal_nan=True)
     except (Exception, SystemExit, TimeIsUp):
         return False

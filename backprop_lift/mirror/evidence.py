@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .._rebind import composite_of
 from .._registry import Entry, Registry, dotted_name
 from ..gradcheck import Report, Sample, check, check_sample
 from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
@@ -17,6 +16,7 @@ from ..gradcheck.verdicts import Outcome
 from .calls import Pool, drawn, parameters_of
 from .ledger import Finding
 from .survey import Public
+from .twins import by_body
 
 __all__ = ["findings_of"]
 
@@ -87,7 +87,7 @@ class _Judge:
         if constant is not None:
             return constant
         try:
-            twin = composite_of(self.function, self.registry)
+            twin = by_body(self.function, self.registry)
         except Exception as error:
             return [self._whole("noGrad", _sentence(error))]
         entry = Entry(self.function, "composite", dotted_name(self.function), "")
@@ -186,7 +186,7 @@ class _Judge:
             ):
                 continue
             values = [] if p.default is None else [float(p.default)]
-            outcomes = self._tried(entry, p.name, [*values, *self.pool.of(p.name, 3)])
+            outcomes = self._tried(entry, p.name, [*values, *self.pool.numbers_of(p.name)])
             if outcomes:
                 found.append(self._argument(p.name, outcomes, "in drawn calls"))
         return found

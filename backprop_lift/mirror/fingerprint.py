@@ -85,7 +85,7 @@ class Fingerprints:
             if isinstance(inner, types.FunctionType):
                 reached.append(inner)
             elif not name.startswith("__") and _is_data(inner):
-                data.append(f"{name}={inner!r}")
+                data.append(f"{name}={_repr(inner)}")
         return f"class {cls.__qualname__} {' '.join(data)}", reached
 
     def _text(self, function: types.FunctionType) -> str:
@@ -100,7 +100,7 @@ class Fingerprints:
             block = inspect.getblock(lines[code.co_firstlineno - 1 :])
             text = "".join(block)
         else:
-            text = code.co_code.hex() + repr([c for c in code.co_consts if _is_data(c)])
+            text = code.co_code.hex() + _repr([c for c in code.co_consts if _is_data(c)])
         defaults = [d for d in function.__defaults__ or () if _is_data(d)]
         cells = []
         for cell in function.__closure__ or ():
@@ -110,7 +110,7 @@ class Fingerprints:
                 continue
             if _is_data(content):
                 cells.append(content)
-        return f"{function.__qualname__} {text} {defaults!r} {cells!r}"
+        return f"{function.__qualname__} {text} {_repr(defaults)} {_repr(cells)}"
 
     def _reached(self, function: types.FunctionType) -> Iterator[Any]:
         """The functions, classes and constants that a function names."""
@@ -189,10 +189,15 @@ def _is_data(value: Any) -> bool:
 
 
 def _repr(value: Any) -> str:
+    """A constant as text that is the same in every run."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()[:16]}"
     if isinstance(value, (set, frozenset)):
-        return repr(sorted(value, key=repr))
+        return f"{{{', '.join(sorted(map(_repr, value)))}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_repr, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_repr(k)}: {_repr(v)}' for k, v in value.items())}}}"
     return repr(value)
 
 

@@ -15,7 +15,8 @@ from .._registry import Registry, registry
 from .fingerprint import Fingerprints
 from .ledger import Ledger
 from .plan import Plan, planned
-from .render import rendered
+from .render import path_of, rendered
+from .stubs import stub
 from .survey import Public, Survey, survey_of
 from .work import Job, Progress, work_on
 from .write import LEDGER
@@ -105,6 +106,7 @@ def mirror_of(
             found.add(finding)
     plan = planned(survey, found, name or f"{package.replace('.', '_')}_bp")
     files = rendered(plan)
+    files.update({path_of(page, plan, ".pyi"): stub(page, plan) for page in plan.pages})
     files[LEDGER] = found.text()
     return Mirror(plan, found, files, len(waiting))
 

@@ -83,6 +83,8 @@ class Plan:
     package, distribution, version : str
     name : str
         Import name of the mirror.
+    licence : str
+        That of the package, as its distribution says it; empty where none is found.
     pages : tuple of Page
     absent : dict
         Modules that could not be imported, with the reason.
@@ -92,6 +94,7 @@ class Plan:
     distribution: str
     version: str
     name: str
+    licence: str
     pages: tuple[Page, ...]
     absent: dict[str, str]
 
@@ -118,7 +121,13 @@ def planned(survey: Survey, ledger: Ledger, name: str) -> Plan:
     """
     pages = tuple(_page(module, ledger) for module in survey.modules)
     return Plan(
-        survey.package, survey.distribution, survey.version, name, pages, dict(survey.absent)
+        survey.package,
+        survey.distribution,
+        survey.version,
+        name,
+        survey.licence,
+        pages,
+        dict(survey.absent),
     )
 
 

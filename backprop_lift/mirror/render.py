@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from .plan import Line, Page, Plan
 
-__all__ = ["MARK", "rendered"]
+__all__ = ["MARK", "all_text", "docstring_text", "inner_imports", "path_of", "rendered"]
 
 MARK: Final = "Written by `backprop-lift mirror"
 """Stands in the first lines of every file that may be written anew."""
@@ -34,11 +36,23 @@ def rendered(plan: Plan) -> dict[str, str]:
     dict
         From paths below the folder of the mirror to their texts.
     """
-    late = _in_circles(plan)
+    circles = _circles(plan)
     files = {"py.typed": ""}
     for page in plan.pages:
-        files[path_of(page, plan)] = _source(page, plan, late=page.module in late)
+        files[path_of(page, plan)] = _source(_unwound(page, circles), plan)
     return files
+
+
+def _unwound(page: Page, circles: dict[str, set[str]]) -> Page:
+    """A page that defines again what it cannot import, since that module imports it in turn."""
+    circle = circles.get(page.module, set())
+    again = [
+        line for line in page.imports if line.kind != "module" and _home_module(line) in circle
+    ]
+    if not again:
+        return page
+    imports = tuple(line for line in page.imports if line not in again)
+    return dataclasses.replace(page, lines=(*page.lines, *again), imports=imports)
 
 
 def path_of(page: Page, plan: Plan, suffix: str = ".py") -> str:
@@ -51,7 +65,7 @@ def path_of(page: Page, plan: Plan, suffix: str = ".py") -> str:
     return "/".join(parts) + suffix
 
 
-def _source(page: Page, plan: Plan, *, late: bool) -> str:
+def _source(page: Page, plan: Plan) -> str:
     names = {line.name for line in (*page.lines, *page.imports)}
     original = _free("original", names)
     used = {_MAKERS[line.status] for line in page.lines if line.status in _MAKERS}
@@ -59,14 +73,16 @@ def _source(page: Page, plan: Plan, *, late: bool) -> str:
     tools = {name: _free(name, names) for name in used | {"mirrored"}}
     if is_root:
         tools["not_differentiable"] = _free("not_differentiable", names)
-    head = [_docstring(page, plan)]
+    head = [docstring_text(page, plan)]
     spelt = [name if name == alias else f"{name} as {alias}" for name, alias in sorted(tools.items())]
     imports = _import("backprop_lift.mirror.twins", spelt)
-    inner = list(_inner_imports(page, plan))
-    if late and inner:
-        head.append("# ruff: noqa: E402 - modules that import each other define their names first")
-    blocks = ["\n".join([imports, *([] if late else _spaced(inner))])]
-    blocks.append("\n".join(_all(page)))
+    inner = list(inner_imports(page, plan))
+    if any(line.name not in page.exports for line in page.imports) or set(page.loaded) - {
+        *page.exports
+    }:
+        head.append("# ruff: noqa: F401 - names are imported for others to find here")
+    blocks = ["\n".join([imports, *_spaced(inner)])]
+    blocks.append("\n".join(all_text(page)))
     blocks.append(f'{original} = {tools["mirrored"]}("{page.module}", "{plan.version}")')
     functions = [line for line in page.lines if line.status in _MAKERS]
     same = [line for line in page.lines if line.status not in _MAKERS]
@@ -74,11 +90,10 @@ def _source(page: Page, plan: Plan, *, late: bool) -> str:
         blocks.append("\n".join(_twin(line, original, tools[_MAKERS[line.status]]) for line in functions))
     if same:
         blocks.append("\n".join(f"{line.name} = {original}.{line.name}" for line in same))
-    if late and inner:
-        blocks.append("\n".join(inner))
     if is_root:
         refusing = tools["not_differentiable"]
         blocks.append(f"__not_differentiable__ = {refusing}(__name__)")
+    head = [head[0], *(["\n".join(head[1:])] if head[1:] else [])]
     return "\n\n".join(filter(None, [*head, *blocks])) + "\n"
 
 
@@ -86,7 +101,8 @@ def _spaced(lines: list[str]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _docstring(page: Page, plan: Plan) -> str:
+def docstring_text(page: Page, plan: Plan) -> str:
+    """The docstring of a module of the mirror."""
     what = page.doc.rstrip(".") if page.doc else ""
     title = f"`{page.module}` with gradients" + (f": {what}." if what else ".")
     title = title.replace("\\", "\\\\").replace('"""', "'''")
@@ -98,7 +114,8 @@ def _docstring(page: Page, plan: Plan) -> str:
     return '"""' + lines[0] + "\n\n" + "\n".join(textwrap.wrap(written, _WIDTH)) + '\n"""'
 
 
-def _all(page: Page) -> list[str]:
+def all_text(page: Page) -> list[str]:
+    """The lines of ``__all__``."""
     names = sorted(dict.fromkeys(page.exports), key=_by_type)
     if not names:
         return ["__all__: list[str] = []"]
@@ -141,28 +158,39 @@ def _import(module: str, names: list[str]) -> str:
     return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
 
 
-def _inner_imports(page: Page, plan: Plan) -> Iterator[str]:
-    """Imports from other modules of the mirror."""
-    here = page.module
-    submodules = [name for name in page.loaded]
-    sources: dict[str, list[str]] = {}
+def inner_imports(page: Page, plan: Plan, *, stub: bool = False) -> Iterator[str]:
+    """Imports from other modules of the mirror.
+
+    Parameters
+    ----------
+    page : Page
+    plan : Plan
+    stub : bool, optional
+        In a stub, a name that is imported for others is written ``name as name``.
+    """
+    sources: dict[str, list[tuple[str, str]]] = {}
     for line in page.imports:
         home, _, name = line.home.rpartition(".")
-        if line.kind == "module":
-            home, name = line.home.rpartition(".")[0], line.home.rpartition(".")[2]
-        shown = f"{name} as {line.name}" if name != line.name or line.name not in page.exports else name
-        sources.setdefault(home, []).append(shown)
-    if submodules:
-        shown_modules = [n if n in page.exports else f"{n} as {n}" for n in submodules]
-        sources.setdefault(here, []).extend(shown_modules)
+        sources.setdefault(home, []).append((name, line.name))
+    for name in page.loaded:
+        sources.setdefault(page.module, []).append((name, name))
     for home, names in sorted(sources.items(), key=lambda item: _order(item[0], page, plan)):
-        yield _import(_relative(home, page, plan), sorted(set(names), key=_by_type))
+        module = _relative(home, page, plan)
+        as_they_are = {n for n, shown in names if n == shown and (not stub or n in page.exports)}
+        if as_they_are:
+            yield _import(module, sorted(as_they_are, key=_by_type))
+        for name, shown in sorted(set(names), key=lambda pair: (_by_type(pair[0]), pair[1])):
+            if stub and name != shown and shown not in page.exports:
+                continue  # it would be no name of the stub's own
+            if name != shown or name not in as_they_are:
+                yield _import(module, [f"{name} as {shown}"])
 
 
-def _by_type(name: str) -> tuple[int, str]:
-    """The order in which import sorters put names: constants, classes, functions."""
-    first = name.partition(" ")[0]
-    return (0 if first.isupper() and len(first) > 1 else 1 if first[:1].isupper() else 2, name)
+def _by_type(name: str) -> tuple[Any, ...]:
+    """The order in which sorters put names: constants, classes, functions; 2 before 10."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    parts = re.split(r"(\d+)", name)
+    return kind, [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p], name
 
 
 def _order(home: str, page: Page, plan: Plan) -> tuple[int, str]:
@@ -183,8 +211,8 @@ def _relative(home: str, page: Page, plan: Plan) -> str:
     return "." * (len(package) - shared + 1) + ".".join(target[shared:])
 
 
-def _in_circles(plan: Plan) -> set[str]:
-    """The modules that, directly or not, import themselves."""
+def _circles(plan: Plan) -> dict[str, set[str]]:
+    """The modules that import themselves, directly or not, with those on the way back."""
     edges = {
         page.module: {
             *(_home_module(line) for line in page.imports),
@@ -192,7 +220,12 @@ def _in_circles(plan: Plan) -> set[str]:
         }
         for page in plan.pages
     }
-    return {module for module in edges if module in _reached(module, edges)}
+    reached = {module: _reached(module, edges) for module in edges}
+    return {
+        module: {other for other in found if module in reached.get(other, ())}
+        for module, found in reached.items()
+        if module in found
+    }
 
 
 def _home_module(line: Line) -> str:

@@ -29,6 +29,9 @@ _NOT_OFFERED: Final = frozenset(
 )
 
 
+_NOTICES: Final = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "COPYRIGHT")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Public:
     """A public name of a module.
@@ -86,6 +89,8 @@ class Survey:
         Name under which it is installed; that of the package where it is not known.
     version : str
         Empty where it has none.
+    licence : str
+        As the distribution says it; empty where none is found.
     modules : tuple of Module
         The package first, the others sorted.
     absent : dict
@@ -95,6 +100,7 @@ class Survey:
     package: str
     distribution: str
     version: str
+    licence: str
     modules: tuple[Module, ...]
     absent: dict[str, str]
 
@@ -135,7 +141,7 @@ def survey_of(package: str) -> Survey:
     found, absent = _modules(root)
     homes = _homes(found, package)
     modules = tuple(_surveyed(name, package, homes, loaded, found) for name in found)
-    return Survey(package, distribution, version, modules, absent)
+    return Survey(package, distribution, version, licence_of(distribution), modules, absent)
 
 
 def _is_attribute(name: str) -> bool:
@@ -194,6 +200,37 @@ def distribution_of(package: str) -> str:
         return str(importlib.metadata.metadata(top)["Name"])
     found = importlib.metadata.packages_distributions().get(top)
     return found[0] if found else top
+
+
+def licence_of(distribution: str) -> str:
+    """The licence of a distribution, as it says it itself; empty where it says none."""
+    try:
+        said = importlib.metadata.metadata(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    for field in ("License-Expression", "License"):
+        text = str(said.get(field) or "").strip()
+        if text and text.upper() != "UNKNOWN":
+            return text.partition("\n")[0][:80]
+    classifiers = [str(c) for c in said.get_all("Classifier") or ()]
+    licences = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License ::")]
+    if licences:
+        return ", ".join(licences)
+    return "see its licence file" if licence_files(distribution) else ""
+
+
+def licence_files(distribution: str) -> dict[str, str]:
+    """The texts of a distribution's licences and notices, by file name."""
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    found = {}
+    for path in files:
+        if path.name.upper().startswith(_NOTICES) and ".dist-info" in str(path):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                found[path.name] = path.locate().read_text(encoding="utf-8")  # type: ignore[union-attr]
+    return dict(sorted(found.items()))
 
 
 def _modules(root: types.ModuleType) -> tuple[dict[str, types.ModuleType], dict[str, str]]:

@@ -12,14 +12,16 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
+
 from .._bvar import _PLAIN, BVar, has_bvar, is_plain
 from .._lift import refusing
-from .._rebind import composite_of
+from .._rebind import _world_of, composite_of
 from .._registry import Entry, Registry, registry
 from ..errors import MirrorError, NoGradientError
 
 __all__ = [
-    "composite", "lifted", "locally_constant", "mirrored", "mirrors", "no_grad", "not_differentiable",
+    "by_body", "composite", "lifted", "locally_constant", "mirrored", "mirrors", "no_grad", "not_differentiable",
 ]  # fmt: skip
 
 mirrors: Final = Registry(parent=registry)
@@ -38,12 +40,25 @@ def composite(original: Any, differentiable: str) -> Any:
         Names of the parameters whose gradients were checked. A gradient that would flow to
         another one is refused.
     """
-    return _made_late(original, differentiable, lambda: composite_of(original, mirrors))
+    return _late(original, differentiable, lambda: by_body(original, mirrors))
+
+
+def by_body(original: Any, registry: Registry) -> Any:
+    """The BVar-aware version of a callable, made from its own body.
+
+    Raises
+    ------
+    RegistrationError
+        If it has none.
+    """
+    if isinstance(original, np.vectorize):
+        return _world_of(registry).lifted_value(original)
+    return composite_of(original, registry)
 
 
 def lifted(original: Any, differentiable: str) -> Any:
     """The twin of a function, by its rule; parameters as those of `composite`."""
-    return _made_late(original, differentiable, lambda: mirrors[original].twin)
+    return _late(original, differentiable, lambda: mirrors[original].twin)
 
 
 def locally_constant(original: Any) -> Any:
@@ -56,7 +71,7 @@ def locally_constant(original: Any) -> Any:
         locally_constant(original, into=constants)
         return constants[original].twin
 
-    return _made_late(original, None, make)
+    return _late(original, None, make)
 
 
 def no_grad(original: Any, reason: str) -> Any:
@@ -71,12 +86,16 @@ def no_grad(original: Any, reason: str) -> Any:
     if isinstance(original, type):
         return _refusing_class(original, reason, _home(1))
     home = _home(1)
+    known = _twins.get((home.partition(".")[0], id(original)))
+    if known is not None:
+        return known
     name = f"{home}.{getattr(original, '__name__', 'function')}"
     twin = refusing(original, name, reason)
     _dress(twin, original, home)
     twin.__doc__ = f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip()
     twin.__not_differentiable__ = reason
     _register(twin, twin)
+    _twins[home.partition(".")[0], id(original)] = twin
     return twin
 
 
@@ -106,7 +125,12 @@ def _refusing_class(original: type, reason: str, home: str) -> Any:
     return made
 
 
-def _made_late(original: Any, differentiable: str | None, make: Callable[[], Any]) -> Any:
+def _late(original: Any, differentiable: str | None, make: Callable[[], Any]) -> Any:
+    """A twin that is made when a BVar first arrives; one for each original of a mirror."""
+    home = _home(2)
+    known = _twins.get((home.partition(".")[0], id(original)))
+    if known is not None:
+        return known
     made: Any = None
 
     def on_bvars(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -126,9 +150,13 @@ def _made_late(original: Any, differentiable: str | None, make: Callable[[], Any
             return original(*args, **kwargs)
         return on_bvars(args, kwargs)
 
-    _dress(twin, original, _home(2))
+    _dress(twin, original, home)
     _register(twin, twin)
+    _twins[home.partition(".")[0], id(original)] = twin
     return twin
+
+
+_twins: Final[dict[tuple[str, int], Any]] = {}
 
 
 def _home(depth: int) -> str:

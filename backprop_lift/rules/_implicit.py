@@ -24,10 +24,11 @@ from .._lift import lifted, refusing
 from .._registry import twin_of
 from .._run import backprop_with, grad_bp
 from .._space import ZERO
+from ..errors import NoGradientError
 
 __all__ = [
     "elementwise_root", "gradient_of", "jacobian_of", "on_plain_values", "plain", "settled",
-    "system_root", "without", "without_gradient",
+    "system_root", "with_value", "without", "without_gradient",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -69,6 +70,37 @@ def without(value: Any, tape: Any) -> Any:
     if value.__class__ is BVar and value._bvar_space.tape is tape:
         return value._bvar_value
     return value
+
+
+def with_value(found: Any, value: Any, name: str, rtol: float = 1e-6) -> Any:
+    """The result of a formula on BVars, with the value that the original gave.
+
+    Parameters
+    ----------
+    found : float, ndarray or BVar
+    value : float or ndarray
+        Of the same shape.
+    name : str
+        Of the original.
+    rtol : float, optional
+        How far the two may differ, relative to the largest item.
+
+    Raises
+    ------
+    NoGradientError
+        If they differ: then the formula is of another function.
+    """
+    known = plain(found)
+    finite = np.isfinite(value)
+    largest = np.max(np.abs(value), where=finite, initial=0.0)
+    if not np.allclose(known, value, rtol=rtol, atol=1e-3 * rtol * largest, equal_nan=True):
+        raise NoGradientError(
+            f"{name} has no gradient here.",
+            "Write value_of(...) around its arguments where a constant is meant.",
+            why="the formula of its gradient does not give its value for these arguments",
+        )
+    rest = found - known
+    return value + (rest if np.all(finite) else np.where(finite, rest, 0.0))
 
 
 def without_gradient(name: str, reason: str, x: Any, y: Any) -> Any:

@@ -22,7 +22,7 @@ from .._bvar import has_bvar
 from .._lift import lifted, locally_constant, no_grad
 from .._registry import Registry, dotted_name, registry, twin_of
 from ..errors import NoGradientError
-from ._implicit import plain, settled
+from ._implicit import plain, settled, with_value
 from ._matrices import conj
 
 __all__: list[str] = []
@@ -277,8 +277,22 @@ def _spline_weights(x: Any, t: Any, k: int, der: int, ext: int) -> Any:
     return np.where(np.expand_dims(outside, -1), 0.0, weights) if ext == 1 else weights
 
 
+def _knots_of(tck: Any) -> tuple[Any, ...]:
+    """The knots of a spline, without its coefficients and degrees."""
+    root = plain(tck)
+    if isinstance(root, interpolate.BSpline):
+        return ()
+    return (tck[0], tck[1]) if len(root) == 5 else (tck[0],)
+
+
+def _refuse_knots(name: str, *knots: Any) -> None:
+    if has_bvar(knots):
+        raise _refused(f"scipy.interpolate.{name}", "its knots are BVars")
+
+
 def _splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     """The twin of `splev`, for BVars at which to evaluate, and for coefficients."""
+    _refuse_knots("splev", *_knots_of(tck))
     if isinstance(plain(tck), interpolate.BSpline):
         if ext != 0:
             return interpolate.splev(x, tck, der, ext)  # raises
@@ -291,8 +305,7 @@ def _splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     if has_bvar(c):
         x = settled(x)
         weights = _spline_weights(x, t, k, der, ext)
-        found = weights @ c[: len(t) - k - 1]
-        return value + (found - plain(found))
+        return with_value(weights @ c[: len(t) - k - 1], value, "scipy.interpolate.splev")
     if not has_bvar(x):
         return value
     return _at(
@@ -313,12 +326,13 @@ def _splev_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-lifted(twin=_splev, wrt=("x", "tck"), samples=_splev_samples)(interpolate.splev)
+lifted(twin=_splev, wrt=("x",), samples=_splev_samples)(interpolate.splev)
 
 
 def _splint(a: Any, b: Any, tck: Any, full_output: Any = 0) -> Any:
     if not (has_bvar(a) or has_bvar(b) or has_bvar(tck)):
         return interpolate.splint(a, b, tck, full_output)
+    _refuse_knots("splint", *_knots_of(tck))
     if full_output:
         raise _refused("scipy.interpolate.splint", "full_output is given")
     t, c, k = (tck.t, tck.c, tck.k) if isinstance(plain(tck), interpolate.BSpline) else tck
@@ -340,7 +354,7 @@ def _splint_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [(x[1] + 0.1, x[4] - 0.2, tck), (x[4] - 0.2, x[-1] + 0.5, tck)]
 
 
-lifted(twin=_splint, wrt=("a", "b", "tck"), samples=_splint_samples)(interpolate.splint)
+lifted(twin=_splint, wrt=("a", "b"), samples=_splint_samples)(interpolate.splint)
 
 
 def _splrep(*args: Any, **kwargs: Any) -> Any:
@@ -357,8 +371,7 @@ def _splrep(*args: Any, **kwargs: Any) -> Any:
         raise _refused("scipy.interpolate.splrep", "it smooths, or more than y is a BVar")
     t, c, k = interpolate.splrep(y=plain(y), **given)
     matrix = np.stack([interpolate.splrep(y=row, **given)[1] for row in np.eye(len(plain(y)))], -1)
-    found = matrix @ y
-    return t, c + (found - plain(found)), k
+    return t, with_value(matrix @ y, c, "scipy.interpolate.splrep"), k
 
 
 def _splrep_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -397,10 +410,11 @@ def _on_rectangle(x: Any, y: Any, tck: Any, nux: int, nuy: int, grid: bool) -> A
 def _bisplev(x: Any, y: Any, tck: Any, dx: int = 0, dy: int = 0) -> Any:
     if not (has_bvar(x) or has_bvar(y) or has_bvar(tck)):
         return interpolate.bisplev(x, y, tck, dx, dy)
+    _refuse_knots("bisplev", *_knots_of(tck))
     value = interpolate.bisplev(plain(x), plain(y), plain(tck), dx, dy)
     x, y = (np.reshape(settled(v), -1) for v in (x, y))
     found = np.reshape(_on_rectangle(x, y, tck, dx, dy, True), np.shape(value))
-    return value + (found - plain(found))
+    return with_value(found, value, "scipy.interpolate.bisplev")
 
 
 def _rectangle_data(rng: np.random.Generator) -> tuple[Any, Any, Any]:
@@ -418,7 +432,7 @@ def _bisplev_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [*found, (2.1, np.array([1.7, 2.5]), tck, 1), (x[0] - 1, 2.3, tck)]
 
 
-lifted(twin=_bisplev, wrt=("x", "y", "tck"), samples=_bisplev_samples)(interpolate.bisplev)
+lifted(twin=_bisplev, wrt=("x", "y"), samples=_bisplev_samples)(interpolate.bisplev)
 
 
 def _bivariate_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -442,8 +456,7 @@ def _bivariate(
     value = _BivariateBase.__call__(self, plain(x), plain(y), dx, dy, grid)
     tck = (*self.tck, *self.degrees)
     found = _on_rectangle(settled(x), settled(y), tck, dx, dy, grid)
-    found = np.reshape(found, np.shape(value))
-    return value + (found - plain(found))
+    return with_value(np.reshape(found, np.shape(value)), value, type(self).__name__)
 
 
 @_method(
@@ -559,12 +572,12 @@ def _on_grid_of(self: Any, values: Any, xi: Any, method: Any, nu: Any) -> Any:
         coordinates = [
             np.where(outside, points[0], v) for points, v in zip(grid, coordinates, strict=True)
         ]
-    found = _on_grid(grid, coordinates, values)
+    found = np.reshape(_on_grid(grid, coordinates, values), np.shape(value))
     if np.any(outside):
-        trailing = (1,) * (np.ndim(found) - np.ndim(outside))
-        found = np.where(np.reshape(outside, outside.shape + trailing), 0.0, found)
-    found = np.reshape(found, np.shape(value))
-    return value + (found - plain(found))
+        outside = np.reshape(outside, np.shape(value)[: np.ndim(outside)])
+        outside = np.expand_dims(outside, tuple(range(np.ndim(outside), np.ndim(value))))
+        found = np.where(outside, value, found)
+    return with_value(found, value, "RegularGridInterpolator")
 
 
 _GRID_SPLINES: Final = ("slinear", "cubic", "quintic")
@@ -594,6 +607,9 @@ lifted(twin=_interpn, wrt=("values", "xi"), samples=_interpn_samples)(interpolat
 
 
 # Interpolants made from data that are BVars
+
+# Their results are objects, which are checked by what they evaluate to.
+_NO_SAMPLES: Final[list[tuple[Any, ...]]] = []
 
 
 class _Cardinal:
@@ -657,6 +673,7 @@ class _OfBVars:
 
     _plain: Any
     _terms: list[_Cardinal]
+    _beyond: Any = None  # where a value is a constant
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         value = self._plain(plain(x), *args, **kwargs)
@@ -667,7 +684,9 @@ class _OfBVars:
         if axis and n:
             found = np.moveaxis(found, tuple(range(n, n + axis)), tuple(range(axis)))
         found = np.reshape(found, np.shape(value))
-        return value + (found - plain(found))
+        if self._beyond is not None:
+            found = np.where(self._beyond(plain(x), value), value, found)
+        return with_value(found, value, type(self).__name__)
 
     def derivative(self, *args: Any) -> Any:
         return self._changed(lambda f: f.derivative(*args))
@@ -745,7 +764,7 @@ def _maker(original: Any, data: str, *, columns: bool = False) -> Callable[[Any]
             many = functools.partial(_Columns, make) if columns else make
             return _of_bvars(made, [_Cardinal(many, y)])
 
-        lifted(twin=twin, wrt=(data,))(original)
+        lifted(twin=twin, wrt=(data,), samples=_NO_SAMPLES)(original)
 
     return register
 
@@ -790,10 +809,21 @@ def _interp1d(*args: Any, **kwargs: Any) -> Any:
     if not (isinstance(beyond, str) and beyond == "extrapolate"):
         given.update(fill_value=0.0, bounds_error=False)  # a constant beyond the data
     y, given["axis"] = np.moveaxis(y, given["axis"], 0), 0
-    return _of_bvars(made, [_Cardinal(lambda data: interpolate.interp1d(y=data, **given), y)])
+    found = _of_bvars(made, [_Cardinal(lambda data: interpolate.interp1d(y=data, **given), y)])
+    if not made._extrapolate:
+        found._beyond = functools.partial(_beyond_nodes, made)
+    return found
 
 
-lifted(twin=_interp1d, wrt=("y",))(interpolate.interp1d)
+def _beyond_nodes(f: Any, x: Any, value: Any) -> Any:
+    """Where a value of an interpolant is what fills the space beyond its nodes."""
+    beyond = (np.asarray(x) < f.x[0]) | (np.asarray(x) > f.x[-1])
+    before = f.axis if np.ndim(x) else 0
+    after = np.ndim(value) - np.ndim(x) - before
+    return np.expand_dims(beyond, (*range(before), *range(-after, 0)))
+
+
+lifted(twin=_interp1d, wrt=("y",), samples=_NO_SAMPLES)(interpolate.interp1d)
 
 
 def _hermite(x: Any, y: Any, dydx: Any, axis: int = 0, extrapolate: Any = None) -> Any:
@@ -820,7 +850,7 @@ def _hermite_terms(x: Any, y: Any, dydx: Any, axis: int, extrapolate: Any) -> li
     ]
 
 
-lifted(twin=_hermite, wrt=("y", "dydx"))(interpolate.CubicHermiteSpline)
+lifted(twin=_hermite, wrt=("y", "dydx"), samples=_NO_SAMPLES)(interpolate.CubicHermiteSpline)
 
 
 def _pchip(x: Any, y: Any, axis: int = 0, extrapolate: Any = None) -> Any:
@@ -863,7 +893,7 @@ def _pchip_end(h0: Any, h1: Any, m0: Any, m1: Any) -> Any:
     return np.where(against, 0.0, np.where(steep, 3.0 * m0, d))
 
 
-lifted(twin=_pchip, wrt=("y",))(interpolate.PchipInterpolator)
+lifted(twin=_pchip, wrt=("y",), samples=_NO_SAMPLES)(interpolate.PchipInterpolator)
 
 
 def _pchip_interpolate(xi: Any, yi: Any, x: Any, der: Any = 0, axis: int = 0) -> Any:
@@ -906,7 +936,7 @@ class _RectangleOfBVars(_OfBVars):
         tx, ty, _ = self._plain.tck
         tck = (tx, ty, self._values, *self._plain.degrees)
         found = np.reshape(_on_rectangle(settled(x), settled(y), tck, dx, dy, grid), np.shape(value))
-        return value + (found - plain(found))
+        return with_value(found, value, "RectBivariateSpline")
 
     def ev(self, xi: Any, yi: Any, dx: int = 0, dy: int = 0) -> Any:
         return self(xi, yi, dx, dy, False)
@@ -926,7 +956,7 @@ def _regular_grid(points: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
     return _of_values(_GridOfBVars, made, settled(values)) if has_bvar(values) else made
 
 
-lifted(twin=_regular_grid, wrt=("values",))(interpolate.RegularGridInterpolator)
+lifted(twin=_regular_grid, wrt=("values",), samples=_NO_SAMPLES)(interpolate.RegularGridInterpolator)
 
 
 def _rectangle(x: Any, y: Any, z: Any, *args: Any, **kwargs: Any) -> Any:
@@ -948,7 +978,7 @@ def _rectangle(x: Any, y: Any, z: Any, *args: Any, **kwargs: Any) -> Any:
     return _of_values(_RectangleOfBVars, made, coefficients)
 
 
-lifted(twin=_rectangle, wrt=("z",))(interpolate.RectBivariateSpline)
+lifted(twin=_rectangle, wrt=("z",), samples=_NO_SAMPLES)(interpolate.RectBivariateSpline)
 
 
 # Scattered data
@@ -958,7 +988,7 @@ def _scattered_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     points, values = rng.uniform(0, 2, size=(12, 2)), rng.normal(size=(12, 2))
     inside = points[:3] * 0.3 + 0.7 * np.mean(points, axis=0)
     return [
-        (interpolate.LinearNDInterpolator(points, values), inside),
+        (interpolate.LinearNDInterpolator(points, values), inside[:2]),
         (interpolate.LinearNDInterpolator(points, values[:, 0], rescale=True), inside[0]),
     ]
 
@@ -977,8 +1007,9 @@ def _triangulated(self: Any, values: Any, xi: Any) -> Any:
     weights = np.concatenate([weights, 1 - np.sum(weights, axis=-1, keepdims=True)], axis=-1)
     values = np.reshape(values, (np.shape(values)[0], -1))
     found = np.sum(np.expand_dims(weights, -1) * values[tri.simplices[simplex]], axis=1)
-    found = np.reshape(np.where(np.expand_dims(outside, -1), 0.0, found), np.shape(value))
-    return value + (found - plain(found))
+    known = np.reshape(value, np.shape(found))
+    found = np.reshape(np.where(np.expand_dims(outside, -1), known, found), np.shape(value))
+    return with_value(found, value, "LinearNDInterpolator")
 
 
 _Scattered = interpolate.LinearNDInterpolator.__mro__[1]

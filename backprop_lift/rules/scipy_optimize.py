@@ -29,6 +29,7 @@ from ._implicit import (
     plain,
     settled,
     system_root,
+    with_value,
     without_gradient,
 )
 
@@ -77,12 +78,20 @@ class _Call:
 
     def unconverged(self, x: Any) -> Any:
         """`x`, which refuses to be differentiated."""
-        return self.refused(x, "the solver did not converge")
+        return self.refused(x, "the solver did not converge", self.at(x))
 
-    def refused(self, x: Any, reason: str, y: Any = None) -> Any:
-        """`x`, which refuses to be differentiated where `y`, or the function, has BVars."""
-        y = self.at(x) if y is None else y
-        return without_gradient(dotted_name(self.solver), reason, x, y)
+    def refused(self, value: Any, reason: str, y: Any) -> Any:
+        """A value that refuses to be differentiated where `y` has BVars."""
+        return without_gradient(dotted_name(self.solver), reason, value, y)
+
+    def finished(self, found: Any, y: Any, *known: str) -> Any:
+        """A result object, of whose numbers only the known ones can be differentiated."""
+        for name, value in found.items():
+            numeric = isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind in "fc"
+            if name not in known and numeric:
+                reason = f"only {' and '.join(known)} of its result can be differentiated"
+                found[name] = self.refused(value, reason, y)
+        return found
 
 
 def _twin(
@@ -99,6 +108,10 @@ def _twin(
         return twin(_Call(original, signature, args, kwargs))
 
     lifted(twin=on_bvars, samples=samples, wrt=wrt)(original)
+
+
+# Of solvers whose result is an object with parts that are refused.
+_NO_SAMPLES: Final[list[tuple[Any, ...]]] = []
 
 
 # Roots of one equation
@@ -128,13 +141,19 @@ def _newton(call: _Call) -> Any:
 
 def _root_scalar(call: _Call) -> Any:
     info = call.solve()
-    info.root = elementwise_root(call.at, info.root) if info.converged else call.unconverged(info.root)
+    x = info.root
+    info.root = elementwise_root(call.at, x) if info.converged else call.unconverged(x)
     return info
 
 
 def _find_root(call: _Call) -> Any:
     found = call.solve()
-    found.x = elementwise_root(call.at, found.x, found.success)
+    x = found.x
+    found.x = elementwise_root(call.at, x, found.success)
+    found.f_x = 0.0 * found.x + found.f_x  # a root's value stays zero
+    for name in ("bracket", "f_bracket"):
+        parts = [call.refused(v, "it depends on the solver", call.at(x)) for v in found[name]]
+        found[name] = tuple(parts)
     return found
 
 
@@ -168,7 +187,7 @@ try:
 except ImportError:
     _elementwise = None
 if _elementwise is not None:
-    _twin(_elementwise.find_root, _find_root, [])
+    _twin(_elementwise.find_root, _find_root, _NO_SAMPLES)
     for _original in (_elementwise.bracket_root, _elementwise.bracket_minimum):
         locally_constant(_original)
 
@@ -191,8 +210,9 @@ def _fsolve(call: _Call) -> Any:
 
 def _root(call: _Call) -> Any:
     found = call.solve()
-    found.x = system_root(call.at, found.x) if found.success else call.unconverged(found.x)
-    return found
+    x = found.x
+    found.x = system_root(call.at, x) if found.success else call.unconverged(x)
+    return call.finished(found, call.at(x), "x")
 
 
 def _fixed_point(call: _Call) -> Any:
@@ -212,7 +232,7 @@ def _decaying(x: Any, a: Any) -> Any:
 
 
 _twin(optimize.fsolve, _fsolve, [(_circle, [1, 1], (2.3, 1.4)), (_cubic, 1, (1.3, 4.0))])
-_twin(optimize.root, _root, [(_circle, [1, 1], (2.3, 1.4))])
+_twin(optimize.root, _root, _NO_SAMPLES)
 _twin(
     optimize.fixed_point,
     _fixed_point,
@@ -222,7 +242,7 @@ for _original in (
     optimize.broyden1, optimize.broyden2, optimize.anderson, optimize.linearmixing,
     optimize.diagbroyden, optimize.excitingmixing, optimize.newton_krylov,
 ):  # fmt: skip
-    _twin(_original, _nonlinear_solver, [])
+    _twin(_original, _nonlinear_solver, _NO_SAMPLES)
 
 
 # Minima
@@ -267,12 +287,13 @@ def _value_at(call: _Call, x: Any, value: Any) -> Any:
 
 def _minimize_scalar(call: _Call) -> Any:
     found = call.solve()
+    x = found.x
     if not found.success:
-        found.x = call.unconverged(found.x)
+        found.x = call.unconverged(x)
     else:
-        found.x = _minimum(call, found.x, bounds=call.arguments["bounds"])
+        found.x = _minimum(call, x, bounds=call.arguments["bounds"])
     found.fun = _value_at(call, found.x, found.fun)
-    return found
+    return call.finished(found, call.at(x), "x", "fun")
 
 
 def _limits(bounds: Any) -> Any:
@@ -298,14 +319,15 @@ def _limits_of_pairs(bounds: Any) -> Any:
 
 def _minimize(call: _Call) -> Any:
     found = call.solve()
+    x = found.x
     if not found.success:
-        found.x = call.unconverged(found.x)
+        found.x = call.unconverged(x)
     elif len(np.atleast_1d(call.arguments["constraints"])):
-        found.x = call.refused(found.x, "it has constraints")
+        found.x = call.refused(x, "it has constraints", call.at(x))
     else:
-        found.x = _minimum(call, found.x, bounds=_limits_of_pairs(plain(call.arguments["bounds"])))
+        found.x = _minimum(call, x, bounds=_limits_of_pairs(plain(call.arguments["bounds"])))
     found.fun = _value_at(call, found.x, found.fun)
-    return found
+    return call.finished(found, call.at(x), "x", "fun")
 
 
 def _fmin(call: _Call) -> Any:
@@ -330,8 +352,12 @@ def _fminbound(call: _Call) -> Any:
 
 def _find_minimum(call: _Call) -> Any:
     found = call.solve()
-    found.x = elementwise_root(gradient_of(call.at), found.x, found.success)
+    x = found.x
+    found.x = elementwise_root(gradient_of(call.at), x, found.success)
     found.f_x = _value_at(call, found.x, found.f_x)
+    for name in ("bracket", "f_bracket"):
+        parts = [call.refused(v, "it depends on the solver", call.at(x)) for v in found[name]]
+        found[name] = tuple(parts)
     return found
 
 
@@ -358,7 +384,7 @@ _twin(
         (_well, None, (-2, 3), (0.7, 1.3), "bounded"),
     ],
 )
-_twin(optimize.minimize, _minimize, [(_bowl, [1, 0], (0.7, 1.3))])
+_twin(optimize.minimize, _minimize, _NO_SAMPLES)
 _twin(optimize.fminbound, _fminbound, [(_well, -2, 3, (0.7, 1.3), {"xtol": 1e-9})])
 for _original in (optimize.brent, optimize.golden):
     _twin(_original, _fmin, [(_well, (0.7, 1.3))])
@@ -367,7 +393,7 @@ for _original in (optimize.fmin, optimize.fmin_powell):
 for _original in (optimize.fmin_bfgs, optimize.fmin_cg):
     _twin(_original, _fmin, [(_bowl, [1, 0], _bowl_slope, (0.7, 1.3), {"gtol": 1e-9, "disp": 0})])
 if _elementwise is not None:
-    _twin(_elementwise.find_minimum, _find_minimum, [])
+    _twin(_elementwise.find_minimum, _find_minimum, _NO_SAMPLES)
 
 
 # Least squares
@@ -379,17 +405,16 @@ def _half_square(residuals: Any) -> Any:
 
 def _least_squares(call: _Call) -> Any:
     found = call.solve()
+    x, bounds = found.x, _limits(plain(call.arguments["bounds"]))
     if not found.success:
-        found.x = call.unconverged(found.x)
-        return found
-    if call.arguments["loss"] != "linear":
-        found.x = call.refused(found.x, "its loss is not linear")
-        return found
-    bounds = _limits(plain(call.arguments["bounds"]))
-    found.x = _minimum(call, found.x, lambda x: _half_square(_residuals(call, x)), bounds)
-    found.fun = np.atleast_1d(_value_at(call, found.x, found.fun))
-    found.cost = _half_square(found.fun)
-    return found
+        found.x = call.unconverged(x)
+    elif call.arguments["loss"] != "linear":
+        found.x = call.refused(x, "its loss is not linear", call.at(x))
+    else:
+        found.x = _minimum(call, x, lambda x: _half_square(_residuals(call, x)), bounds)
+        found.fun = np.atleast_1d(_value_at(call, found.x, found.fun))
+        found.cost = _half_square(found.fun)
+    return call.finished(found, call.at(x), "x", "fun", "cost")
 
 
 def _residuals(call: _Call, x: Any) -> Any:
@@ -406,7 +431,7 @@ def _covariance(call: _Call, residuals: Any, x: Any, value: Any, scaled: bool) -
     if value is None or not has_bvar(y):
         return value
     if not np.all(np.isfinite(value)):
-        return call.refused(value, "it is not finite")
+        return call.refused(value, "it is not finite", y)
     _, scaled_grad = backprop_with(residuals, x)
     zeros = np.zeros(np.shape(y))
     columns = [
@@ -416,15 +441,15 @@ def _covariance(call: _Call, residuals: Any, x: Any, value: Any, scaled: bool) -
     found = np.linalg.inv(jacobian.T @ jacobian)
     if scaled:
         found = found * (np.sum(y * y) / (len(zeros) - len(columns)))
-    return value + (found - plain(found))
+    return with_value(found, value, dotted_name(call.solver), rtol=1e-3)
 
 
 def _leastsq(call: _Call) -> Any:
     full_output = call.arguments["full_output"]
     x, covariance, info, message, status = call.solve(full_output=True)
     if status not in (1, 2, 3, 4):
+        covariance = call.refused(covariance, "the solver did not converge", call.at(x))
         x = call.unconverged(x)
-        covariance = call.unconverged(covariance)
     else:
         x = _minimum(call, x, lambda x: _half_square(_residuals(call, x)))
         if full_output:
@@ -447,8 +472,9 @@ def _curve_fit(call: _Call) -> Any:
         return np.linalg.solve(np.linalg.cholesky(spread), y)
 
     if given["kwargs"].get("loss", "linear") != "linear":
-        x = call.refused(x, "its loss is not linear", residuals(x))
-        return x, call.refused(covariance, "its loss is not linear", residuals(x)), *rest
+        y = residuals(x)
+        parts = (call.refused(v, "its loss is not linear", y) for v in (x, covariance))
+        return *parts, *rest
     x = _minimum(call, x, lambda p: _half_square(residuals(p)), _limits(plain(given["bounds"])))
     return x, _covariance(call, residuals, x, covariance, scaled), *rest
 
@@ -472,11 +498,6 @@ def _misfit(p: Any, x: Any, y: Any) -> Any:
     return _decay(x, *p) - y
 
 
-def _misfit_keyword_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    (_, x, y, start, _), _ = _fit_samples(rng)
-    return [(_misfit, start, {"args": (x, y)})]
-
-
 def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     (_, x, y, start, _), _ = _fit_samples(rng)
     return [(_misfit, start, (x, y))]
@@ -484,7 +505,7 @@ def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 _twin(optimize.curve_fit, _curve_fit, _fit_samples, wrt=("xdata", "ydata", "sigma"))
 _twin(optimize.leastsq, _leastsq, _misfit_samples)
-_twin(optimize.least_squares, _least_squares, _misfit_keyword_samples)
+_twin(optimize.least_squares, _least_squares, _NO_SAMPLES)
 
 locally_constant(optimize.linear_sum_assignment)
 for _reason, _names in {

@@ -17,17 +17,13 @@ from scipy.spatial import distance
 
 from .._bvar import has_bvar
 from .._lift import lifted, no_grad
+from .._registry import dotted_name
 from ..errors import NoGradientError
-from ._implicit import plain, settled
+from ._implicit import plain, settled, with_value
 
 __all__: list[str] = []
 
 Metric = Callable[..., Any]
-
-
-def _with_value(found: Any, value: Any) -> Any:
-    """A formula's result with the value that scipy gives."""
-    return value + (found - plain(found))
 
 
 def _root(total: Any, p: float = 2.0) -> Any:
@@ -152,7 +148,7 @@ def _of_two_vectors(name: str) -> None:
         for parameter in ("u", "v", *weights):
             if given.get(parameter) is not None:
                 given[parameter] = settled(given[parameter])
-        return _with_value(metric(**given), value)
+        return with_value(metric(**given), value, dotted_name(original))
 
     lifted(twin=twin, wrt=("u", "v", *weights), samples=_metric_samples(name))(original)
 
@@ -168,7 +164,8 @@ def _jensenshannon_twin(
     if not (has_bvar(p) or has_bvar(q)):
         return value
     found = _jensenshannon(np.moveaxis(settled(p), axis, -1), np.moveaxis(settled(q), axis, -1), base)
-    return _with_value(np.expand_dims(found, axis) if keepdims else found, value)
+    found = np.expand_dims(found, axis) if keepdims else found
+    return with_value(found, value, "scipy.spatial.distance.jensenshannon")
 
 
 lifted(
@@ -211,7 +208,7 @@ def _cdist(
         found = np.reshape(settled(rows), np.shape(value))
     else:
         found = f(u[:, None, :], v[None, :, :])
-    return _with_value(found, value)
+    return with_value(found, value, "scipy.spatial.distance.cdist")
 
 
 def _pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Any:  # noqa: N803
@@ -221,8 +218,10 @@ def _pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any)
     f, x = _metric_of(metric, kwargs), settled(X)
     i, j = np.triu_indices(np.shape(x)[0], 1)
     if callable(metric):
-        return _with_value(settled([f(x[a], x[b]) for a, b in zip(i, j, strict=True)]), value)
-    return _with_value(f(x[i], x[j]), value)
+        found = settled([f(x[a], x[b]) for a, b in zip(i, j, strict=True)])
+    else:
+        found = f(x[i], x[j])
+    return with_value(found, value, "scipy.spatial.distance.pdist")
 
 
 def _plainly(metric: Any) -> Any:
@@ -268,7 +267,7 @@ def _distance_twin(original: Any, formula: Metric) -> Any:
         value = original(plain(x), plain(y), p, *rest)
         if not (has_bvar(x) or has_bvar(y)):
             return value
-        return _with_value(formula(settled(x), settled(y), p), value)
+        return with_value(formula(settled(x), settled(y), p), value, dotted_name(original))
 
     return twin
 
@@ -297,7 +296,8 @@ def _directed_hausdorff(u: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
     value, i, j = distance.directed_hausdorff(plain(u), plain(v), *args, **kwargs)
     if not (has_bvar(u) or has_bvar(v)):
         return value, i, j
-    return _with_value(_euclidean(settled(u)[i], settled(v)[j]), value), i, j
+    found = _euclidean(settled(u)[i], settled(v)[j])
+    return with_value(found, value, "scipy.spatial.distance.directed_hausdorff"), i, j
 
 
 lifted(
@@ -333,8 +333,8 @@ def _query(original: Any) -> Any:
             x = np.expand_dims(x, -2)
         found = _minkowski(x, near, p)
         if np.any(missing):
-            found = np.where(missing, 0.0, found)
-        return _with_value(found, value), index
+            found = np.where(missing, np.inf, found)
+        return with_value(found, value, "scipy.spatial.KDTree.query"), index
 
     return query
 

@@ -714,6 +714,8 @@ def _statistic(original: Any, wrt: tuple[str, ...], samples: Any) -> Callable[[A
                     given["weights"] = np.ravel(given["weights"])
             keepdims = given.pop("keepdims", False)
             found = formula(**given)
+            if axis is None and np.ndim(found):
+                return np.reshape(found, np.shape(x))
             if keepdims:
                 axes = range(np.ndim(x)) if axis is None else np.atleast_1d(axis)
                 found = np.expand_dims(found, tuple(int(i) % np.ndim(x) for i in axes))
@@ -778,12 +780,8 @@ def _pmean(a: Any, p: Any, axis: Any, weights: Any) -> Any:
 
 @_statistic(stats.zscore, ("a",), _sample)
 def _zscore(a: Any, axis: Any, ddof: Any) -> Any:
-    return _standard_scores(a, a, axis, ddof)
-
-
-def _standard_scores(scores: Any, compare: Any, axis: Any, ddof: Any) -> Any:
-    mean = np.mean(compare, axis=axis, keepdims=True)
-    return (scores - mean) / np.std(compare, axis=axis, ddof=ddof, keepdims=True)
+    mean = np.mean(a, axis=axis, keepdims=True)
+    return (a - mean) / np.std(a, axis=axis, ddof=ddof, keepdims=True)
 
 
 @_statistic(stats.skew, ("a",), _sample)

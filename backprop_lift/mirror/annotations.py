@@ -1,0 +1,116 @@
+"""Annotations as source text: those that a stub can say without importing the package."""
+
+from __future__ import annotations
+
+import collections.abc
+import datetime
+import inspect
+import types
+import typing
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ANY", "Imports", "annotation_text", "hints_of", "is_numeric"]
+
+ANY: Final = "Any"
+Imports = set[str]
+
+_SIMPLE: Final = {
+    float: "float", int: "int", complex: "complex", bool: "bool", str: "str", bytes: "bytes",
+    object: "object", type(None): "None", None: "None",
+}  # fmt: skip
+_DATES: Final = (datetime.datetime, datetime.date, datetime.timedelta)
+_NUMERIC: Final = frozenset({"float", "int", "complex", "NDArray[Any]", "ArrayLike"})
+
+
+def hints_of(function: Any) -> dict[str, Any]:
+    """The annotations of a function; empty where they cannot be evaluated."""
+    try:
+        return typing.get_type_hints(inspect.unwrap(function))
+    except Exception:
+        return {}
+
+
+def annotation_text(annotation: Any, imports: Imports) -> str:
+    """An annotation as source, ``Any`` where it cannot be said.
+
+    Parameters
+    ----------
+    annotation : object
+    imports : set of str
+        The imports that the text needs are added.
+    """
+    found = _text(annotation, imports)
+    if found is None:
+        imports.add("from typing import Any")
+        return ANY
+    return found
+
+
+def _text(annotation: Any, imports: Imports) -> str | None:
+    if _is_array_like(annotation):
+        imports.add("from numpy.typing import ArrayLike")
+        return "ArrayLike"
+    if isinstance(annotation, type(None)) or (
+        isinstance(annotation, type) and annotation in _SIMPLE
+    ):
+        return _SIMPLE[annotation]
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is np.ndarray or origin is np.ndarray:
+        imports.update({"from numpy.typing import NDArray", "from typing import Any"})
+        return "NDArray[Any]"
+    if isinstance(annotation, type) and issubclass(annotation, np.generic):
+        imports.add("import numpy as np")
+        return f"np.{annotation.__name__}"
+    if annotation in _DATES:
+        imports.add("import datetime")
+        return f"datetime.{annotation.__name__}"
+    if origin is typing.Union or isinstance(annotation, types.UnionType):
+        parts = [_text(part, imports) for part in inner]
+        return None if None in parts else " | ".join(dict.fromkeys(filter(None, parts)))
+    if origin is Literal and all(isinstance(v, (str, int, bool)) for v in inner):
+        imports.add("from typing import Literal")
+        return f"Literal[{', '.join(_literal(v) for v in inner)}]"
+    return _generic(annotation, origin, inner, imports)
+
+
+def _generic(annotation: Any, origin: Any, inner: tuple[Any, ...], imports: Imports) -> str | None:
+    """A container, with what it holds."""
+    container = origin or annotation
+    if container not in (list, tuple, dict, set, frozenset) and container not in _ABSTRACT:
+        return None
+    name = container.__name__
+    if container in _ABSTRACT:
+        imports.add(f"from collections.abc import {name}")
+    if not inner:
+        imports.add("from typing import Any")
+        count = {"dict": 2, "Mapping": 2}.get(name, 1)
+        return f"{name}[{', '.join(['Any'] * count)}{', ...' * (name == 'tuple')}]"
+    parts = ["..." if part is Ellipsis else _text(part, imports) for part in inner]
+    return None if None in parts else f"{name}[{', '.join(filter(None, parts))}]"
+
+
+_ABSTRACT: Final = (
+    collections.abc.Sequence, collections.abc.Iterable, collections.abc.Mapping,
+    collections.abc.Collection, collections.abc.Iterator,
+)  # fmt: skip
+
+
+def _literal(value: Any) -> str:
+    text = repr(value)
+    return f'"{text[1:-1]}"' if isinstance(value, str) and '"' not in text else text
+
+
+def _is_array_like(annotation: Any) -> bool:
+    try:
+        return bool(annotation == npt.ArrayLike)
+    except Exception:
+        return False
+
+
+def is_numeric(text: str) -> bool:
+    """Does an annotation speak of numbers or arrays, and of nothing that is neither?"""
+    parts = {part.strip() for part in text.split("|")} - {"None"}
+    return bool(parts) and parts <= _NUMERIC

@@ -1,0 +1,203 @@
+"""The stubs of a mirror: signatures and docstrings, for editors and type checkers. Pure."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from .._bvar import BVar
+from .annotations import ANY, Imports, annotation_text, hints_of, is_numeric
+from .plan import Line, Page, Plan
+from .render import all_text, docstring_text, inner_imports
+
+__all__ = ["stub"]
+
+_WIDTH: Final = 88
+# A BVar says what it holds to type checkers that know it as a generic class.
+_BVAR: Final = "BVar[Any]" if hasattr(BVar, "__class_getitem__") else "BVar"
+
+
+def stub(page: Page, plan: Plan) -> str:
+    """The text of a module's stub."""
+    imports: Imports = set()
+    body = list(_entries(page, plan, imports))
+    if page.module == plan.package:
+        body.append("__not_differentiable__: dict[str, str]")
+    inner = list(inner_imports(page, plan, stub=True))
+    head = [docstring_text(page, plan), *_import_blocks(imports, inner), "\n".join(all_text(page))]
+    return "\n\n".join(filter(None, head)) + "\n\n" + "\n\n".join(body) + "\n"
+
+
+def _import_blocks(imports: Imports, inner: list[str]) -> Iterator[str]:
+    """Imports as sorters put them: of Python, of others, of the mirror."""
+    merged: dict[str, set[str]] = {}
+    plain = set()
+    for line in imports:
+        if line.startswith("from "):
+            _, module, _, name = line.split(" ", 3)
+            merged.setdefault(module, set()).add(name)
+        else:
+            plain.add(line)
+    lines = {m: f"from {m} import {', '.join(sorted(names))}" for m, names in merged.items()}
+    for own in (True, False):
+        chosen = [line for line in sorted(plain) if _is_stdlib(line) is own]
+        chosen += [lines[m] for m in sorted(lines) if _is_stdlib(lines[m]) is own]
+        yield "\n".join(chosen)
+    yield "\n".join(inner)
+
+
+def _is_stdlib(line: str) -> bool:
+    return line.split()[1].partition(".")[0] in ("typing", "datetime", "collections")
+
+
+def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
+    """The entries of a stub; constants that follow each other stand together."""
+    constants: list[str] = []
+    for line in page.lines:
+        found = list(_entry(line, plan, imports))
+        if line.kind in ("constant", "class"):
+            constants += found
+            continue
+        if constants:
+            yield "\n".join(constants)
+            constants = []
+        yield from found
+    if constants:
+        yield "\n".join(constants)
+
+
+def _entry(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
+    if line.kind == "class":
+        yield from _class(line, plan, imports)
+    elif line.kind == "constant":
+        yield f"{line.name}: {_constant(line.value, imports)}"
+    else:
+        yield from _function(line, plan, imports)
+
+
+def _constant(value: Any, imports: Imports) -> str:
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        if type(value) in (bool, int, float, complex, str, bytes):
+            return type(value).__name__
+        return annotation_text(None, imports) if value is None else annotation_text(Any, imports)
+    if isinstance(value, np.ndarray):
+        return annotation_text(np.ndarray, imports)
+    return annotation_text(Any, imports)
+
+
+def _class(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
+    root = line.value.__module__.partition(".")[0]
+    if root == "builtins":
+        yield f"{line.name} = {line.value.__name__}"
+        return
+    imports.add("from typing import Any")
+    yield f"{line.name}: Any"
+
+
+def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
+    try:
+        signature = inspect.signature(line.value)
+    except (ValueError, TypeError):
+        signature = inspect.Signature(
+            [
+                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
+                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+            ]
+        )
+    hints = hints_of(line.value)
+    docs = _docs(line, plan)
+    plain = {
+        name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters
+    }
+    result = annotation_text(hints.get("return", Any), imports)
+    widened = {
+        name: f"{text} | {_BVAR}" if name in line.differentiable and is_numeric(text) else text
+        for name, text in plain.items()
+    }
+    if line.status not in ("lifted", "composite") or widened == plain:
+        yield _definition(line.name, signature, plain, result, docs)
+        return
+    imports.update({"from typing import overload", "from backprop_lift import BVar"})
+    with_bvars = _BVAR if is_numeric(result) else annotation_text(Any, imports)
+    ignore = "" if ANY in (result, with_bvars) else "  # type: ignore[overload-overlap]"
+    first = _definition(line.name, signature, plain, result, "", ignore)
+    second = _definition(line.name, signature, widened, with_bvars, docs)
+    yield f"@overload\n{first}\n@overload\n{second}"
+
+
+def _definition(
+    name: str,
+    signature: inspect.Signature,
+    annotations: dict[str, str],
+    result: str,
+    docs: str,
+    comment: str = "",
+) -> str:
+    parameters = list(_parameters(signature, annotations))
+    tail = f") -> {result}:"
+    body = f"\n{docs}" if docs else " ..."
+    one = f"def {name}({', '.join(parameters)}{tail}"
+    if len(one) + (0 if docs else 4) <= _WIDTH:
+        first, _, rest = one.partition("\n")
+        return first + body + rest if docs else one + body + comment
+    inner = "    " + ", ".join(parameters)
+    if len(inner) <= _WIDTH and not _magic(parameters):
+        return f"def {name}({comment}\n{inner}\n{tail}{body}"
+    lines = [f"    {p}," if not p.startswith("**") else f"    {p}," for p in parameters]
+    return "\n".join([f"def {name}({comment}", *lines, f"{tail}{body}"])
+
+
+def _magic(parameters: list[str]) -> bool:
+    return len(parameters) == 0
+
+
+def _parameters(signature: inspect.Signature, annotations: dict[str, str]) -> Iterator[str]:
+    last: Any = None
+    for name, p in signature.parameters.items():
+        if last is p.POSITIONAL_ONLY and p.kind is not last:
+            yield "/"
+        if p.kind is p.KEYWORD_ONLY and last not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
+            yield "*"
+        last = p.kind
+        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        default = "" if p.default is p.empty else f" = {_default(p.default)}"
+        yield f"{star}{name}: {annotations[name]}{default}"
+    if last is inspect.Parameter.POSITIONAL_ONLY:
+        yield "/"
+
+
+def _default(value: Any) -> str:
+    """A default as it is written, ``...`` for what takes more than a word."""
+    if type(value) in (bool, int, type(None)) and len(repr(value)) < 20:
+        return repr(value)
+    if type(value) is float and math.isfinite(value):
+        return repr(value)
+    if type(value) is str and len(value) < 30 and value.isprintable():
+        body = value.replace("\\", "\\\\")
+        return f'"{body}"' if '"' not in body else "..."
+    return "..."
+
+
+def _docs(line: Line, plan: Plan) -> str:
+    """The docstring of an entry, indented; that of the original only where it may be copied."""
+    own = inspect.getdoc(line.value) if plan.licence else ""
+    text = inspect.cleandoc(own or "")
+    if line.status == "noGrad":
+        first = f"not differentiable: {' '.join(line.reason.split())}"
+        text = f"{first}\n\n{text}" if text else first
+    if not text:
+        return ""
+    text = "\n".join(part.rstrip() for part in text.expandtabs(4).split("\n"))
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if text.endswith('"'):
+        text = text[:-1] + '\\"'
+    lines = text.split("\n")
+    quoted = f'"""{lines[0]}' if len(lines) > 1 else f'"""{lines[0]}"""'
+    body = [f"    {quoted}", *(f"    {part}" if part else "" for part in lines[1:])]
+    if len(lines) > 1:
+        body.append('    """')
+    return "\n".join(body)

@@ -1,0 +1,203 @@
+"""Imports point one way, and importing the package is cheap."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import backprop_lift
+
+PACKAGE = Path(backprop_lift.__file__).parent
+
+# Each layer may import from itself and from those before it. A folder stands for all its modules.
+LAYERS = [
+    ["errors"],
+    ["_effect"],
+    ["_space", "_op", "_registry"],
+    ["_path"],
+    ["_tape"],
+    ["_bvar"],
+    ["_run", "_access", "_apply", "_show"],
+    ["_lift", "_lift_op"],
+    ["_buffer", "_coincidence"],
+    ["_rebind"],
+    ["derivatives", "effects", "explicit", "num", "prelude"],
+    ["rules"],
+    ["gradcheck"],
+    ["mirror"],
+    ["", "__main__"],
+]
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+
+# Where a function imports upwards when it is called, with the reason.
+DEFERRED = {("_lift", "_rebind"): "a bare @lifted is a composite"}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module inside the package; empty for the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def rank_of(name: str) -> int:
+    return RANK[name if name in RANK else name.partition(".")[0]]
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
+    """What a module imports from the package, and whether only when a function is called."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    deferred = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(function)
+    }
+    package = list(path.relative_to(PACKAGE.parent).parts[:-1])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.partition(".")[0] == PACKAGE.name:
+                yield existing(name), id(node) in deferred
+
+
+def existing(name: str) -> str:
+    """The module that a dotted name stands for, or stands in."""
+    parts = name.split(".")[1:]
+    while parts:
+        path = PACKAGE.joinpath(*parts)
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists():
+            break
+        parts.pop()
+    return ".".join(parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_imports_only_from_its_layer_and_those_below(path):
+    name = name_of(path)
+    upwards = [
+        imported
+        for imported, deferred in imports_of(path)
+        if rank_of(imported) > rank_of(name)
+        and not (deferred and (name, imported) in DEFERRED)
+    ]
+
+    assert upwards == []
+
+
+def test_deferred_imports_are_still_there():
+    found = {
+        (name_of(path), imported)
+        for path in MODULES
+        for imported, deferred in imports_of(path)
+        if deferred
+    }
+
+    assert set(DEFERRED) <= found
+
+
+def test_modules_import_each_other_without_circles():
+    graph = {name_of(path): {i for i, late in imports_of(path) if not late} for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above, name])
+        if name not in done:
+            for imported in sorted(graph[name] - {name}):
+                visit(imported, (*above, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "unknown"),
+    [
+        ("_op", {"_tape", "_bvar", "_registry"}),
+        ("_registry", {"_tape", "_bvar", "_space", "_op"}),
+        ("_space", {"_tape", "_bvar", "_registry"}),
+        ("_tape", {"_bvar", "_registry"}),
+    ],
+)
+def test_module_knows_nothing_of(name, unknown):
+    assert not unknown & {imported for imported, _ in imports_of(PACKAGE / f"{name}.py")}
+
+
+def test_mirror_knows_no_op():
+    imported = {
+        module for path in (PACKAGE / "mirror").glob("*.py") for module, _ in imports_of(path)
+    }
+
+    assert not imported & {"_op", "_apply", "_lift_op"}
+
+
+def test_package_has_no_folder_below_its_folders():
+    deep = [p for p in PACKAGE.glob("*/*") if p.is_dir() and p.name != "__pycache__"]
+
+    assert deep == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_has_a_name_that_says_something(path):
+    assert path.stem.strip("_") not in {
+        "utils", "util", "helpers", "helper", "common", "base", "core", "types", "misc",
+    }  # fmt: skip
+
+
+def test_run_time_needs_numpy_wrapt_and_typing_extensions_only():
+    needed = set()
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        guarded = {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Try))
+            for node in ast.walk(block)
+        }
+        for node in ast.walk(tree):
+            if id(node) not in guarded and isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = (
+                    [alias.name for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module or ""] * (not node.level)
+                )
+                # a module of rules is loaded after its package
+                if not (name_of(path).startswith("rules.") and "scipy" in name_of(path)):
+                    needed |= {name.partition(".")[0] for name in names}
+
+    assert needed - sys.stdlib_module_names - {PACKAGE.name} <= {
+        "numpy", "wrapt", "typing_extensions",
+    }  # fmt: skip
+
+
+def seconds(command: str) -> float:
+    """Of wall-clock time for a new interpreter, the shortest of a few."""
+    best = float("inf")
+    # an installed package is compiled once, and so must a checkout be
+    compiled = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", command], check=True, env=compiled)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def test_import_of_the_package_is_cheap():
+    # 30 ms are promised, and measured by benchmarks/speed.py; a test on a busy machine allows more
+    needed = seconds("import numpy, wrapt, typing_extensions")
+
+    assert seconds("import numpy, wrapt, typing_extensions, backprop_lift") - needed < 0.12
