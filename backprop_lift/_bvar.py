@@ -42,6 +42,7 @@ from ._tape import (
     Token,
     _may_repeat,
     power_slope,
+    sample_of,
 )
 from .errors import ConversionError, LiftError, NoGradientError, TapeError
 
@@ -254,6 +255,8 @@ class BVar:
                     tape.careful = True
                 tape.append((POWER, self._bvar_at, a, other))
                 return r
+        if modulo is not None:
+            raise TypeError("pow() with a modulus is not differentiable")
         return _binary(operator.pow, self, other)
 
     def __rpow__(self, other: Any) -> Any:
@@ -471,6 +474,8 @@ class BVar:
         entry = registry.find(func)
         if entry is None:
             raise unlifted(func)
+        if func in _VIEWING and args and args[0].__class__ is BVar:
+            return _viewed(func, entry.twin, args, kwargs)
         return entry.twin(*args, **kwargs)
 
 
@@ -519,20 +524,29 @@ def record(
     token = tape.token(value)
     if token.shape is None and _without_numbers(value):
         return value
-    at = len(tape)
+    r = BVar()
+    r._bvar_value = value
+    r._bvar_space = token
+    r._bvar_at = len(tape)
     tape.append((CALL, scaled_grad, parents, rule, _site()))
-    return _bvar(value, token, at)
+    return r
 
 
 def _without_numbers(value: Any) -> bool:
-    if value.__class__ is BVar:
+    cls = value.__class__
+    if cls is BVar or cls is float:
         return False
+    if cls is np.ndarray:
+        return value.dtype.kind not in "fciuO"
     parts = parts_of(value)
     if parts is None:
-        return space_of(value.__class__) is TRIVIAL or (
+        return space_of(cls) is TRIVIAL or (
             isinstance(value, np.ndarray) and value.dtype.kind not in "fciuO"
         )
-    return all(_without_numbers(part) for _, part in parts)
+    for _, part in parts:
+        if not _without_numbers(part):
+            return False
+    return True
 
 
 def _site() -> Any:
@@ -549,7 +563,7 @@ def finite(value: Any) -> bool:
     if cls is float or cls is np.float64:
         return isfinite(value)
     if cls is np.ndarray and value.dtype.kind == "f":
-        flat = value.ravel()
+        flat = value if value.ndim == 1 else value.ravel()
         return isfinite(flat.dot(flat))
     return cls is not BVar or finite(value._bvar_value)
 
@@ -675,10 +689,17 @@ def is_plain(value: Any) -> bool:
 _COPIED: Final = 1 << 16
 
 
-def kept_alive(value: Any) -> Any:
-    """A caller's array as a node may hold it: what is written into it later does not count."""
-    if value.__class__ is np.ndarray and value.nbytes <= _COPIED:
+def kept_alive(value: Any, tape: Tape) -> Any:
+    """A caller's array as a node may hold it: what is written into it later does not count.
+
+    A small one is copied; of a large one a sample is, by which the sweep tells that it changed.
+    """
+    if value.__class__ is not np.ndarray:
+        return value
+    if value.nbytes <= _COPIED:
         return value.copy()
+    if value.flags.writeable or value.base is not None:
+        tape.watched.append((value, sample_of(value)))
     return value
 
 
@@ -788,7 +809,11 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
             at = len(tape)
             tape.append(node)
             return _bvar(value, token, at)
-    grad_x, grad_y = _GRADS[op](a if on_x else kept_alive(a), b if on_y else kept_alive(b), value)
+    if not on_x:
+        a = kept_alive(a, tape)
+    if not on_y:
+        b = kept_alive(b, tape)
+    grad_x, grad_y = _GRADS[op](a, b, value)
     at = len(tape)
     if on_x and on_y:
         parents: Any = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
@@ -811,14 +836,14 @@ def _scaled(
     if on._bvar_space is not token or (token.cls is not np.ndarray and op is operator.pow):
         return None
     if op is operator.mul:
-        return SCALE, on._bvar_at, kept_alive(constant)
+        return SCALE, on._bvar_at, kept_alive(constant, token.tape)
     if op is operator.add or (op is operator.sub and on_x):
         return PASS, on._bvar_at
     if op is operator.sub:
         return NEG, on._bvar_at
     if op is operator.truediv:
         if on_x:
-            return OVER, on._bvar_at, kept_alive(constant)
+            return OVER, on._bvar_at, kept_alive(constant, token.tape)
         return UNDER, on._bvar_at, b, value
     return None
 
@@ -868,13 +893,16 @@ def _unary(op: Any, x: BVar) -> Any:
     return record(tape, value, lambda dzdy: (grad(dzdy),), parents, _NAMES[op])
 
 
-def unary(tape: Tape, x: BVar, value: Any, rule: Any, residual: Any) -> Any:
+def unary(tape: Tape, x: BVar, value: Any, token: Token, rule: Any, residual: Any) -> Any:
     """Record a function of one real value, elementwise, by its derivative ``rule.slope``."""
-    at = len(tape)
     if not finite(value):
         tape.careful = True
+    r = BVar()
+    r._bvar_value = value
+    r._bvar_space = token
+    r._bvar_at = len(tape)
     tape.append((UNARY, x._bvar_at, rule, residual))
-    return _bvar(value, tape.token(value), at)
+    return r
 
 
 # --- comparisons: plain results --------------------------------------------------------------------
@@ -996,7 +1024,7 @@ def _read(v: BVar, part: Any, key: Any, root: Any) -> Any:
     r._bvar_at = len(tape)
     tape.append((ITEM, v._bvar_at, key, space))
     if root.__class__ is np.ndarray and (is_array or cls is BVar) and _is_view(part, key):
-        _link(v, r, key)
+        _link(v, r, lambda array: array[key])
     return r
 
 
@@ -1006,8 +1034,8 @@ def _is_view(part: Any, key: Any) -> bool:
     return _is_basic(key) and isinstance(_root(part), np.ndarray)
 
 
-def _link(base: BVar, view: BVar, key: Any) -> None:
-    """Remember that `view` is a slice of `base`: what is assigned to one is seen by the other."""
+def _link(base: BVar, view: BVar, read: Callable[[Any], Any]) -> None:
+    """Remember that `view` is read from `base`: what is assigned to one is seen by the other."""
     try:
         links = base._bvar_links
     except AttributeError:
@@ -1015,7 +1043,30 @@ def _link(base: BVar, view: BVar, key: Any) -> None:
     if len(links) > 64:
         links[2:] = [ref for ref in links[2:] if ref() is not None]
     links.append(weakref.ref(view))
-    view._bvar_links = [base, key]
+    view._bvar_links = [base, read]
+
+
+# Functions whose result may share the memory of their argument.
+_VIEWING: Final = frozenset(
+    {np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.moveaxis, np.rollaxis,
+     np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.flip, np.fliplr, np.flipud,
+     np.rot90, np.diagonal}
+)  # fmt: skip
+
+
+def _viewed(read: Any, twin: Any, args: Any, kwargs: Any) -> Any:
+    """Call a twin whose result may be a view of its first argument, and link it if it is."""
+    base, *rest = args
+    view = twin(base, *rest, **kwargs)
+    value = _root(base)
+    if (
+        view.__class__ is BVar
+        and view is not base
+        and value.__class__ is np.ndarray
+        and np.may_share_memory(value, _root(view))
+    ):
+        _link(base, view, lambda array: read(array, *rest, **kwargs))
+    return view
 
 
 def _with_item(v: BVar, key: Any, part: Any) -> Any:
@@ -1110,11 +1161,19 @@ def _move_on(v: BVar, to: Any) -> None:
     if to.__class__ is BVar:
         v._bvar_value, v._bvar_space, v._bvar_at = to._bvar_value, to._bvar_space, to._bvar_at
     if links is not None and links[0] is not None:
-        base, key = links
+        base, read = links
         twins = base._bvar_links[2:] if len(base._bvar_links) > 2 else []
         base._bvar_links[2:] = [ref for ref in twins if ref() is not v]
-        _move_on(base, set_item(base, key, v))
+        _move_on(base, _written_through(base, read, v))
         base._bvar_links.append(weakref.ref(v))
+
+
+def _written_through(base: BVar, read: Callable[[Any], Any], view: BVar) -> Any:
+    """`base` with the items that `read` reads replaced by those of a view."""
+    shape = _root(base).shape
+    places = read(np.arange(_root(base).size).reshape(shape))
+    flat = set_item(_twin(np.reshape)(base, -1), places.ravel(), _twin(np.reshape)(view, -1))
+    return _twin(np.reshape)(flat, shape)
 
 
 def _make_stale(view: BVar) -> None:
@@ -1288,7 +1347,11 @@ def _attribute(v: BVar, name: str) -> Any:
     entry = None if of_class is None else registry.find(_function_of(of_class))
     if entry is not None:
         if hasattr(of_class, "__set__") or isinstance(of_class, property):
+            if name in _VIEWS:
+                return _viewed(operator.attrgetter(name), entry.twin, (v,), {})
             return entry.twin(v)
+        if name in _VIEWS and cls is np.ndarray:
+            return lambda *args, **kwargs: _viewed(of_class, entry.twin, (v, *args), kwargs)
         if isinstance(of_class, staticmethod):
             return entry.twin
         return MethodType(entry.twin, cls if isinstance(of_class, classmethod) else v)
@@ -1318,6 +1381,13 @@ def _attribute(v: BVar, name: str) -> Any:
 
 # What an array is from outside, which nothing flows through.
 _OUTWARD: Final = frozenset({"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "strides", "flags"})
+
+
+# Attributes and methods of an array that may be views of it.
+_VIEWS: Final = frozenset(
+    {"T", "mT", "real", "imag", "reshape", "ravel", "transpose", "swapaxes", "squeeze", "diagonal",
+     "view"}
+)  # fmt: skip
 
 
 def _of_class(cls: type, name: str) -> Any:
@@ -1373,7 +1443,8 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, A
     """A ufunc's call with settings, or one of its methods."""
     out = kwargs.pop("out", None)
     if out is not None:
-        return _into(out, _ufunc(ufunc, method, inputs, kwargs), ufunc, kwargs.get("where", True))
+        where = kwargs.get("where", True)
+        return _into(out, _ufunc(ufunc, method, inputs, kwargs), ufunc, where)
     if method == "__call__":
         operation = ARITHMETIC.get(ufunc)
         twin = partial(arithmetic, operation) if operation is not None else _twin(ufunc)

@@ -464,7 +464,7 @@ class Rule:
                     **dict(zip(names, x_y if names[0] != "result" else x_y[::-1], strict=True))
                 )
             else:
-                self.slope = _positional(self.slope, needs[0])
+                self.slope = _by_position(self.slope, (), needs)
         self._prepared = True
 
     def _differentiable(self) -> tuple[str, ...]:
@@ -594,9 +594,19 @@ class Rule:
         self._index = index
         self._wrt_at = [index[name] for name in self._wrt]
         self._asks = {
-            key: [(name, index.get(name, -1)) for name in needs]
-            for key, needs in self.needs.items()
+            key: [index.get(name, -1) for name in needs] for key, needs in self.needs.items()
         }
+        self._has_op = self.options["op"] is not None
+        first = () if self.options["grad"] is None else ("dzdy",)
+        self._ordered = {
+            key: _by_position(function, first, self.needs[key])
+            for key, function in self.functions.items()
+        }
+        self._scaled_grad = (
+            self._by_partials
+            if self.options["derivative"] is not None
+            else self._all_at_once if None in self.functions else self._by_argument
+        )
         self._settings_at = [
             (i, self.signature.parameters[name].default)
             for name, i in index.items()
@@ -625,8 +635,11 @@ class Rule:
                 if tape is not None:
                     a = x._bvar_value
                     y = twin(a) if a.__class__ is BVar else original(a)
-                    if is_complex(y):
-                        return general(values)
+                    token = tape.token(y)
+                    if token is not space and (
+                        token.shape != () or space.shape != () or is_complex(y)
+                    ):
+                        return general(values)  # not of the same space: to be projected
                     if singular is not None and (
                         abs(a) == singular
                         if a.__class__ is float
@@ -634,7 +647,7 @@ class Rule:
                     ):
                         coincide(x)
                     residual = a if keeps == "x" else y if keeps == "result" else (a, y)
-                    return unary(tape, x, y, rule, residual)
+                    return unary(tape, x, y, token, rule, residual)
             return general(values)
 
         general = self._apply
@@ -654,17 +667,20 @@ class Rule:
                 collected = collect(bare(x))
                 if collected is not x and not (isinstance(x, (list, tuple)) and not has_bvar(x)):
                     return self._apply((*values[:i], collected, *values[i + 1 :]))
+        given = False
         for i, default in self._settings_at:
             setting = values[i]
             if setting is default:
                 continue
+            given = True
             if setting.__class__ not in _PLAIN and has_bvar(setting):
                 values = (*values[:i], self._plain_setting(i, setting), *values[i + 1 :])
         if tape is None:
             return self._call(values)
-        for i, name, default in self.unhandled:
-            if values[i] is not default:
-                self._check_default(name, values[i], default)
+        if given:
+            for i, name, default in self.unhandled:
+                if values[i] is not default:
+                    self._check_default(name, values[i], default)
         return self._record(tape, values)
 
     def _plain_setting(self, i: int, setting: Any) -> Any:
@@ -720,15 +736,13 @@ class Rule:
                     parents.append((x._bvar_at, space))
                     on.append(key)
                     x = plain[i] = x._bvar_value
-                    inner = inner or x.__class__ is BVar or (x.__class__ not in _PLAIN and has_bvar(x))
+                    cls = x.__class__
+                    inner = inner or cls is BVar or (cls not in _PLAIN and has_bvar(x))
                 else:
                     inner = True
-        if self.options["op"] is not None:
+        if self._has_op:
             return self._record_op(tape, plain, tuple(parents), on)
-        if inner:
-            result = self._apply(tuple(plain))
-        else:
-            result = self._call(plain)
+        result = self._apply(tuple(plain)) if inner else self._call(plain)
         if result.__class__ not in _PLAIN and comes_later(result):
             return then(result, lambda y: self._recorded(tape, plain, y, parents, on))
         return self._recorded(tape, plain, result, parents, on)
@@ -741,7 +755,7 @@ class Rule:
         if self._kink is not None and self._kink([_rooted(x) for x in plain], result):
             tape.coincident = True
             coincide(*plain)
-        return record(tape, result, self._scaled_grad(plain, result, on), tuple(parents), self)
+        return record(tape, result, self._scaled_grad(tape, plain, result, on), tuple(parents), self)
 
     def _refuse_complex(self, plain: list[Any], result: Any) -> None:
         if _is_complex(result) or any(_is_complex(plain[i]) for i in self._wrt_at):
@@ -752,9 +766,9 @@ class Rule:
             )
 
     def _given(
-        self, key: Any, plain: list[Any], result: Any, mine: Sequence[int]
-    ) -> dict[str, Any]:
-        """What a function of the rule asks for, by name; arrays of the caller are copied.
+        self, tape: Any, key: Any, plain: list[Any], result: Any, mine: Sequence[int]
+    ) -> list[Any]:
+        """What a function of the rule asks for, in its order; arrays of the caller are copied.
 
         Parameters
         ----------
@@ -763,55 +777,61 @@ class Rule:
         mine : sequence of int
             The parameters whose values are the tape's own.
         """
-        given = {}
-        for name, i in self._asks[key]:
-            if i < 0:
-                given[name] = result
-                continue
-            x = plain[i]
-            if x.__class__ is np.ndarray and i not in mine:
-                x = kept_alive(x)
-            given[name] = x
+        given = []
+        for i in self._asks[key]:
+            x = plain[i] if i >= 0 else result
+            if x.__class__ is np.ndarray and i >= 0 and i not in mine:
+                x = kept_alive(x, tape)
+            given.append(x)
         return given
 
-    def _scaled_grad(self, plain: list[Any], result: Any, on: list[int]) -> Callable[[Any], Any]:
+    # What a rule says, as a function of dzdy alone; one of these is `_scaled_grad`.
+
+    def _by_partials(
+        self, tape: Any, plain: list[Any], result: Any, on: list[int]
+    ) -> Callable[[Any], Any]:
         mine = [self._wrt_at[key] for key in on]
-        if self.options["derivative"] is not None:
-            partials = [self._partial(self._wrt[key], plain, result, mine) for key in on]
-            return lambda dzdy: [dzdy * conj(partial()) for partial in partials]
-        if None not in self.functions:
-            if len(on) == 1:
-                name = self._wrt[on[0]]
-                function, given = self.functions[name], self._given(name, plain, result, mine)
-                return lambda dzdy: (function(dzdy, **given),)
-            calls = [
-                (self.functions[name], self._given(name, plain, result, mine))
-                for name in (self._wrt[key] for key in on)
-            ]
-            return lambda dzdy: [f(dzdy, **given) for f, given in calls]
-        function, count = self.functions[None], len(self._wrt)
-        given = self._given(None, plain, result, mine)
+        partials = [self._partial(tape, self._wrt[key], plain, result, mine) for key in on]
+        return lambda dzdy: [dzdy * conj(partial()) for partial in partials]
+
+    def _by_argument(
+        self, tape: Any, plain: list[Any], result: Any, on: list[int]
+    ) -> Callable[[Any], Any]:
+        mine = [self._wrt_at[key] for key in on]
+        calls = []
+        for key in on:
+            name = self._wrt[key]
+            calls.append((self._ordered[name], self._given(tape, name, plain, result, mine)))
+        return lambda dzdy: [function(dzdy, *given) for function, given in calls]
+
+    def _all_at_once(
+        self, tape: Any, plain: list[Any], result: Any, on: list[int]
+    ) -> Callable[[Any], Any]:
+        mine = [self._wrt_at[key] for key in on]
+        function, count = self._ordered[None], len(self._wrt)
+        given = self._given(tape, None, plain, result, mine)
 
         def scaled_grad(dzdy: Any) -> list[Any]:
-            found = self._counted(function(dzdy, **given), count)
+            found = self._counted(function(dzdy, *given), count)
             return [found[key] for key in on]
 
         return scaled_grad
 
     def _partial(
-        self, name: str, plain: list[Any], result: Any, mine: Sequence[int]
+        self, tape: Any, name: str, plain: list[Any], result: Any, mine: Sequence[int]
     ) -> Callable[[], Any]:
-        function, given = self.functions[name], self._given(name, plain, result, mine)
+        function, given = self._ordered[name], self._given(tape, name, plain, result, mine)
 
         def partial() -> Any:
             try:
-                return function(**given)
+                return function(*given)
             except (ZeroDivisionError, OverflowError):
-                arrays = {
-                    k: np.asarray(v)[()] if v.__class__ in (float, builtins.complex) else v
-                    for k, v in given.items()
-                }
-                return function(**arrays)
+                return function(
+                    *(
+                        np.asarray(x)[()] if x.__class__ in (float, builtins.complex) else x
+                        for x in given
+                    )
+                )
 
         return partial
 
@@ -877,12 +897,17 @@ def _short(value: Any) -> str:
     return text if len(text) < 60 else f"{text[:57]}..."
 
 
-def _positional(function: Any, name: str) -> Any:
-    """A function of one residual, whether or not it takes it by position."""
-    parameter = inspect.signature(function).parameters[name]
-    if parameter.kind is parameter.KEYWORD_ONLY:
-        return lambda residual: function(**{name: residual})
-    return function
+def _by_position(function: Any, first: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    """A function of a rule as one that takes what it asks for in this order, by position."""
+    code = getattr(function, "__code__", None)
+    if code is not None and not hasattr(function, "__wrapped__"):
+        own = code.co_varnames[: code.co_argcount]
+        own = own[1:] if isinstance(function, types.MethodType) else own
+        if own[len(first) :] == names:
+            return function
+    return lambda *given: function(
+        *given[: len(first)], **dict(zip(names, given[len(first) :], strict=True))
+    )
 
 
 # --- signatures --------------------------------------------------------------------------------

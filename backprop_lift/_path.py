@@ -60,11 +60,8 @@ def keys_of(value: Any, step: Any) -> Iterator[Any]:
             raise _nowhere(value, step) from None
         if isinstance(value, (list, tuple)) and isinstance(step, int) and step < 0:
             step += len(value)
-        yield (
-            value._fields.index(step)
-            if is_namedtuple(type(value)) and isinstance(step, str) and step in value._fields
-            else step
-        )
+        fields = getattr(type(value), "_fields", ()) if is_namedtuple(type(value)) else ()
+        yield fields.index(step) if step in fields else step
 
 
 def _length(value: Any, step: Any) -> int:

@@ -215,7 +215,20 @@ class _World:
             return self._lifted_argument(value)
         if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)):
             return self.lifted_value(value)
-        return value
+        return self._lifted_object(value)
+
+    def _lifted_object(self, value: Any) -> Any:
+        """An object of a Python class with rebound methods, sharing the attributes of `value`."""
+        cls = value.__class__
+        lifted = self.lifted_class(cls) if hasattr(value, "__dict__") else cls
+        if lifted is cls or not isinstance(lifted, type) or isinstance(value, types.ModuleType):
+            return value
+        try:
+            twin = object.__new__(lifted)
+        except TypeError:  # made by a class of C
+            return value
+        object.__setattr__(twin, "__dict__", value.__dict__)
+        return twin
 
     def _lifted_argument(self, value: Any) -> Any:
         """A function given as an argument, which may live for this call only."""
@@ -299,8 +312,10 @@ class _World:
         """A twin that takes buffers, and gives them."""
 
         def entered(*args: Any, **kwargs: Any) -> Any:
-            if kwargs and isinstance(original, np.ufunc):
-                return call_ufunc(original, args, kwargs)
+            if isinstance(original, np.ufunc) and (kwargs or len(args) > original.nin):
+                if len(args) > original.nin:
+                    kwargs["out"] = args[original.nin :]
+                return call_ufunc(original, args[: original.nin], kwargs)
             if takes_arrays:
                 args = tuple(map(_arrayed, args))
             return call(twin, *args, **kwargs)
@@ -468,11 +483,6 @@ class _World:
                 lifted = self._lifted_member(member)
                 if lifted is not None:
                     methods[name] = lifted
-        if not methods or any(
-            "__class__" in m.__code__.co_freevars for m in methods.values()
-            if isinstance(m, types.FunctionType)
-        ):
-            self._bind_super(methods, cls)
         if not methods:
             return cls
         methods["__module__"], methods["__qualname__"] = cls.__module__, cls.__qualname__
@@ -486,9 +496,6 @@ class _World:
         self.classes[cls] = lifted_cls
         self.originals[id(lifted_cls)] = (lifted_cls, cls)
         return lifted_cls
-
-    def _bind_super(self, methods: dict[str, Any], cls: type) -> None:
-        """Methods that say super() belong to the class that they were written in."""
 
     def _lifted_member(self, member: Any) -> Any:
         if isinstance(member, types.FunctionType):
@@ -521,6 +528,8 @@ class _Module(types.ModuleType):
         for name in ("__file__", "__path__", "__package__", "__spec__", "__version__"):
             if hasattr(module, name):
                 self.__dict__[name] = getattr(module, name)
+        if module.__name__ in ("math", "cmath"):  # whose __dict__ is read by makers of kernels
+            self.__dict__.update({k: world.lifted_value(v) for k, v in vars(module).items()})
 
     def __getattr__(self, name: str) -> Any:
         if name in ("__module", "__world"):
@@ -649,10 +658,23 @@ def _hasattr(value: Any, name: str) -> bool:
 @_stands_in(super, world=True)
 def _super(world: _World, *args: Any) -> Any:
     if args:
-        return super(*map(world.original_of, args))  # type: ignore[misc]
+        return _Super(world, super(*map(world.original_of, args)))  # type: ignore[misc]
     frame = sys._getframe(1)
     cls = frame.f_locals["__class__"]
-    return super(cls, frame.f_locals[frame.f_code.co_varnames[0]])
+    return _Super(world, super(cls, frame.f_locals[frame.f_code.co_varnames[0]]))
+
+
+class _Super:
+    """``super()`` in a rebound method: the base's methods, rebound as well."""
+
+    def __init__(self, world: _World, proxy: Any) -> None:
+        self.__dict__["world"], self.__dict__["proxy"] = world, proxy
+
+    def __getattr__(self, name: str) -> Any:
+        return self.world.lifted_value(getattr(self.proxy, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.proxy, name, value)
 
 
 @_stands_in(callable)

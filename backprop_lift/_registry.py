@@ -257,7 +257,18 @@ def _load_entry_points() -> None:
     import importlib.metadata  # slow to import, and not needed before the first look-up
 
     for point in importlib.metadata.entry_points(group="backprop_lift.rules"):
-        registry.when_imported(point.name, point.load)
+        registry.when_imported(point.name, _loaded(point))
+
+
+def _loaded(point: Any) -> Callable[[], Any]:
+    """Load an entry point, and call it if it is a function that registers."""
+
+    def load() -> None:
+        found = point.load()
+        if callable(found):
+            found()
+
+    return load
 
 
 registry.when_imported("numpy", _load_entry_points)

@@ -236,7 +236,7 @@ def parts_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
     cls = value.__class__
     if cls in _LEAVES:
         return None
-    if issubclass(cls, (list, tuple)):
+    if cls is list or cls is tuple or issubclass(cls, (list, tuple)):
         return enumerate(value)
     if issubclass(cls, Mapping):
         return value.items()

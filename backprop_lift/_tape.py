@@ -13,6 +13,7 @@ same tape, same shape and same dtype; all other values get a token of their own.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any, ClassVar, Final
@@ -100,7 +101,7 @@ class Token:
         """Size of a cotangent in bytes, 0 for a structure."""
         if not self.shape:
             return 0
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __repr__(self) -> str:
         return f"Token({self.cls.__name__}, {self.shape}, {self.dtype})"
@@ -126,9 +127,11 @@ class Tape(list[Node]):
         holds at this very point only.
     careful : bool
         Whether a value was infinite or nan, so that the sweep must not multiply a zero by it.
+    watched : list
+        Large arrays of the caller that nodes hold, each with a sample of its items.
     """
 
-    __slots__ = ("careful", "coincident", "origin", "serial", "tokens")
+    __slots__ = ("careful", "coincident", "origin", "serial", "tokens", "watched")
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
@@ -137,14 +140,14 @@ class Tape(list[Node]):
         self.origin = origin
         self.coincident = False
         self.careful = False
+        self.watched: list[tuple[Any, Any]] = []
 
     def token(self, value: Any) -> Token:
         """The token of a value on this tape; interned for what arithmetic keeps."""
         cls = value.__class__
         key: Any
         if cls is np.ndarray:
-            dtype, shape = value.dtype, value.shape
-            key = (dtype.char, shape) if shape and dtype.kind == "f" else None
+            key = value.dtype, value.shape
         elif cls is float:
             key = float
         elif cls is list or cls is tuple or cls is dict:
@@ -160,6 +163,8 @@ class Tape(list[Node]):
             return Token(self, value)
         token = self.tokens.get(key)
         if token is None:
+            if cls is np.ndarray and not (value.shape and value.dtype.kind == "f"):
+                return Token(self, value)
             token = self.tokens[key] = Token(self, value, self)
         return token
 
@@ -167,6 +172,21 @@ class Tape(list[Node]):
         """End the recording: from now on a BVar of this tape is refused."""
         self.__class__ = FinishedTape
         self.tokens = {}
+
+
+def sample_of(array: Any) -> Any:
+    """Some thousand items of a large array, spread evenly."""
+    return array.flat[:: max(1, array.size // 4096)]
+
+
+def _refuse_changed(watched: list[tuple[Any, Any]]) -> None:
+    for array, sample in watched:
+        if not np.array_equal(sample_of(array), sample, equal_nan=array.dtype.kind in "fc"):
+            raise TapeError(
+                "An array was written into after a function on BVars had used it.",
+                "Pass a copy of it, or write into it after the gradient has been taken.",
+                array=f"shape {array.shape}, {array.dtype}",
+            )
 
 
 class FinishedTape(Tape):
@@ -240,6 +260,9 @@ def fitted(dzdx: Any, token: Token, dzdy: Any, rule: Any = None) -> Any:
     CotangentError
         For any other shape, larger or smaller.
     """
+    cls = dzdx.__class__
+    if cls is np.ndarray and dzdx.dtype is token.dtype and dzdx.shape == token.shape:
+        return dzdx
     if dzdx is ZERO:
         return ZERO
     if token.shape is None:
@@ -249,7 +272,7 @@ def fitted(dzdx: Any, token: Token, dzdy: Any, rule: Any = None) -> Any:
         if shape is None or shape != _shape_of(dzdy) or not _broadcasts(token.shape, shape):
             raise _misfit(rule, token.shape, dzdx if shape is None else shape, dzdy)
         dzdx = _summed_to(dzdx, token.shape)
-    cls = dzdx.__class__
+        cls = dzdx.__class__
     if cls is float or cls is int:
         return dzdx
     if cls is complex:
@@ -404,28 +427,30 @@ class Accumulator:
         return self + -dzdx
 
     def put(self, key: Any, dzdpart: Any) -> None:
-        """Add a contribution to the part that `key` reads."""
+        """Add a contribution to the part that `key` reads; an accumulator is taken over."""
         self.reached = True
+        if self.parts is not None and key.__class__ is not slice:
+            self._put_part(key, dzdpart)
+            return
+        if dzdpart.__class__ is Accumulator:
+            dzdpart = dzdpart.total()
         if self.parts is None:
             self._put_items(key, dzdpart)
-        elif key.__class__ is slice:
+        else:
             for i, part in zip(range(*key.indices(len(self.token.primal))), dzdpart, strict=True):
                 self._put_part(i, part)
-        else:
-            self._put_part(key, dzdpart)
 
     def _put_part(self, key: Any, dzdpart: Any) -> None:
         assert self.parts is not None
         there = self.parts.get(key)
+        accumulated = dzdpart.__class__ is Accumulator
         if there is None:
-            if dzdpart.__class__ is Accumulator or (
-                dzdpart.__class__ is not np.ndarray and parts_of(dzdpart) is not None
-            ):
+            if not accumulated and parts_of(dzdpart) is not None:
                 part = _part_at(self.token.primal, key, self.token.primal)
                 dzdpart = Accumulator(Token(None, part), dzdpart)
             self.parts[key] = dzdpart
         else:
-            self.parts[key] = there + dzdpart
+            self.parts[key] = there + (dzdpart.total(symbolic=True) if accumulated else dzdpart)
 
     def _put_items(self, key: Any, dzdpart: Any) -> None:
         token = self.token
@@ -468,7 +493,7 @@ class Accumulator:
             if dzdpart is None:
                 dzdpart = ZERO if symbolic else zero(part)
             elif dzdpart.__class__ is Accumulator:
-                dzdpart = dzdpart.total()
+                dzdpart = dzdpart.total(symbolic)
             yield key, dzdpart
 
 
@@ -525,6 +550,7 @@ def sweep(
             there = Accumulator(nodes[position][1]) if position < inputs else None
         slots[position] = seed if there is None else _sum(there, seed)
     careful = getattr(nodes, "careful", False)
+    _refuse_changed(getattr(nodes, "watched", ()))
     next_node, next_slot = nodes.pop, slots.pop
     with np.errstate(all="ignore"):
         for _ in itertools.repeat(None, len(nodes) - inputs):
@@ -532,9 +558,9 @@ def sweep(
             node = next_node()
             if g is None:
                 continue
-            if g.__class__ is Accumulator:
-                g = g.total(node[0] == CALL and getattr(node[3], "symbolic_zeros", False))
             code = node[0]
+            if g.__class__ is Accumulator and code != ITEM:  # which hands it on as it is
+                g = g.total(code == CALL and getattr(node[3], "symbolic_zeros", False))
             if careful:
                 _by_kind(code, node, g, slots, careful)
             elif code == 0:  # MUL

@@ -9,20 +9,34 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from . import _run
 from ._apply import applied, named_after
 from ._bvar import BVar, _bvar, input_var
 from ._op import Op
 from ._registry import dotted_name
-from ._space import Space, register_space, space_of
+from ._space import Space, add, one, register_space, space_of, zero
 from ._tape import Tape, Token
 from .errors import SpaceError
 
-__all__ = ["backprop", "backprop_with", "eval_bp", "grad_bp", "lift_op"]
+__all__ = ["PADDED", "backprop", "backprop_with", "eval_bp", "grad_bp", "lift_op"]
 
 Spaces = Space | Sequence[Space | None] | None
+
+
+def _add_padded(x: Any, y: Any) -> Any:
+    longer, shorter = (x, y) if len(x) >= len(y) else (y, x)
+    return [*map(add, shorter, longer), *longer[len(shorter) :]]
+
+
+# Of lists: cotangents of unequal lengths add up, the shorter one as if zeros followed. The space
+# of the type refuses them, since a cotangent has the length of its list.
+PADDED: Final = Space(
+    zero=lambda x: list(map(zero, x)),
+    add=_add_padded,
+    one=lambda x: list(map(one, x)),
+)
 
 
 def grad_bp(spaces: Spaces, f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:

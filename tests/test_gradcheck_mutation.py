@@ -272,8 +272,8 @@ def test_rule_of_the_library_raises_no_alarm_in_3_seeds(entry):
     assert all(report.right for report in reports), str(min(reports, key=lambda r: r.right))
 
 
-# A gradient that stays right under a mistake: a conjugate where all is real, a product with a zero.
-@pytest.mark.parametrize("entry", RULES, ids=lambda entry: entry.name)
+# What survives gives the same gradient: a conjugate left out where all is real, for one.
+@pytest.mark.parametrize("entry", [*mine, *OF_THE_LIBRARY[::3]], ids=lambda entry: entry.name)
 def test_no_mutant_with_another_gradient_is_found_right(entry):
     report = check_mutants(entry.original, entry=entry)
 

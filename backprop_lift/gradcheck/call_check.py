@@ -49,6 +49,8 @@ class CallCheck:
     seed : int
     diagnose : bool
         Look for the mistake behind a wrong gradient?
+    alone : bool
+        Differentiate each argument alone too, and compare?
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class CallCheck:
         *,
         seed: int,
         diagnose: bool,
+        alone: bool,
     ) -> None:
         self.f = f
         self.sample = sample
@@ -69,6 +72,7 @@ class CallCheck:
         self.report = report
         self.rng = np.random.default_rng(seed)
         self.diagnose = diagnose
+        self.alone = alone
         self.constant = entry is not None and entry.kind == "locally constant"
 
     def run_all(self) -> None:
@@ -214,7 +218,7 @@ class CallCheck:
         try:
             for text in contract_problems(self.call, scaled_grad, self.weights, gradient, self.rng):
                 self._problem("contract", text)
-            if len(self.call.places) > 1:
+            if self.alone and len(self.call.places) > 1:
                 self._check_alone(gradient)
         except Exception as error:
             self._raised(error)

@@ -21,6 +21,8 @@ __all__ = ["assert_grad", "check", "check_grad", "check_sample", "check_second_o
 
 # Findings after which further wrong samples are not diagnosed, since that takes time.
 _ENOUGH: Final = 6
+# Samples of a function at which each argument is differentiated alone too.
+_ALONE: Final = 2
 
 
 def check_grad(
@@ -170,6 +172,7 @@ def check(
             "run": run,
             "entry": entry,
             "diagnose": diagnose and len(report.findings) < _ENOUGH,
+            "alone": index < _ALONE,
         }
         one = check_sample(f, sample, **options)
         report.extend(one)
@@ -215,14 +218,29 @@ def check_sample(
     run: Callable[..., Any] = backprop_with,
     entry: Entry | None = None,
     diagnose: bool = True,
+    alone: bool = True,
 ) -> Report:
-    """Check the gradient of a function at one sample; parameters as those of `check`."""
+    """Check the gradient of a function at one sample.
+
+    Parameters
+    ----------
+    f, seed, seconds, run, entry, diagnose
+        As for `check`.
+    sample : Sample
+    alone : bool, optional
+        Differentiate each argument alone too, and compare?
+
+    Returns
+    -------
+    Report
+    """
     entry = registry.find(f) if entry is None else entry
     report = Report(entry.name if entry is not None else dotted_name(f))
     report.samples.append(sample)
     try:
         with quiet(), limited(seconds):
-            CallCheck(f, sample, run, entry, report, seed=seed, diagnose=diagnose).run_all()
+            options: dict[str, Any] = {"seed": seed, "diagnose": diagnose, "alone": alone}
+            CallCheck(f, sample, run, entry, report, **options).run_all()
     except TimeIsUp:
         report.problems.append(Problem("untold", f"it took longer than {seconds} seconds"))
     except UntoldError as reason:

@@ -60,7 +60,7 @@ class Recorder:
                 self._by_code.setdefault(inner.__code__, []).append((function, inner))
 
     def __enter__(self) -> Recorder:
-        self._before: Any = sys.getprofile()
+        self._before = _profiler()
         if isinstance(self._before, cProfile.Profile):
             self._before.disable()
         sys.setprofile(self._note)
@@ -110,6 +110,11 @@ class Recorder:
                 sample.origin,
             )
         )
+
+
+def _profiler() -> Any:
+    """The profiler in force, which the interpreter's types say to be a function, but need not be."""
+    return sys.getprofile()
 
 
 def _python_function(function: Any) -> Any:

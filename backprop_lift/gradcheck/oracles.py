@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .levels import RATIO, Level, consistent, level_at, spread_of
 from .lines import Line
 
 __all__ = ["Shape", "Slope", "slope"]
@@ -22,8 +23,6 @@ __all__ = ["Shape", "Slope", "slope"]
 Vector = npt.NDArray[np.float64]
 Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
 
-# Each step is a quarter of the one before, so that x + h stays on the grid of x.
-_RATIO: Final = 4.0
 _FIRST_STEP: Final = 2.0**-5
 _LEVELS: Final = 15
 _SETTLED: Final = 1e-7
@@ -58,52 +57,6 @@ class Slope:
     seen: str = ""
 
 
-@dataclasses.dataclass(slots=True)
-class _Level:
-    """Differences at one step; nan where a side has no value."""
-
-    step: float
-    left: float
-    right: float
-    noise: float
-    central: float = math.nan
-    extrapolated: float = math.nan
-    twice: float = math.nan
-    error: float = math.inf
-
-    @property
-    def bend(self) -> float:
-        """How much the slopes of the two sides differ: falls with the step unless at a kink."""
-        return self.right - self.left
-
-
-def _level(line: Line, weights: Vector, step: float, before: _Level | None, floor: float) -> _Level:
-    here = line(0.0)
-    ahead, behind = line(step), line(-step)
-    assert here is not None
-    right = math.nan if ahead is None else float(weights @ (ahead - here)) / step
-    left = math.nan if behind is None else float(weights @ (here - behind)) / step
-    level = _Level(step, left, right, floor / step)
-    if math.isnan(left) or math.isnan(right):
-        return level
-    level.central = float(weights @ (np.asarray(ahead) - np.asarray(behind))) / (2 * step)
-    level.noise += line.eps * abs(level.central) / step
-    if before is None or math.isnan(before.central):
-        return level
-    square = _RATIO**2
-    level.extrapolated = (square * level.central - before.central) / (square - 1)
-    if math.isnan(before.extrapolated):
-        return level
-    change = abs(level.extrapolated - before.extrapolated)
-    level.twice = (square**2 * level.extrapolated - before.extrapolated) / (square**2 - 1)
-    # One lucky agreement proves nothing: an error bar shrinks by at most 64 from step to step.
-    last = 0.0 if math.isinf(before.error) else (before.error - before.noise) / 64
-    # In h the bend of a smooth function has no constant term; what is left of it is a kink.
-    bend = abs(_RATIO * level.bend - before.bend) / (_RATIO - 1) / 2
-    level.error = max(change, last, bend) + level.noise
-    return level
-
-
 def slope(line: Line, weights: Vector, *, thorough: bool = False, scale: float = 1.0) -> Slope:
     """The derivative of ``weights @ y(x + t u)`` at t = 0.
 
@@ -126,17 +79,17 @@ def slope(line: Line, weights: Vector, *, thorough: bool = False, scale: float =
     here = line(0.0)
     assert here is not None
     floor = line.eps * float(np.linalg.norm(weights * here))
-    levels: list[_Level] = []
+    levels: list[Level] = []
     for k in range(_LEVELS):
         before = levels[-1] if levels else None
-        step = scale * _FIRST_STEP * _RATIO**-k
-        levels.append(_level(line, weights, step, before, floor))
+        step = scale * _FIRST_STEP * RATIO**-k
+        levels.append(level_at(line, weights, step, before, floor))
         if not thorough and _is_settled(levels):
             break
     return _concluded(line, levels)
 
 
-def _is_settled(levels: list[_Level]) -> bool:
+def _is_settled(levels: list[Level]) -> bool:
     last = levels[-1]
     if len(levels) < 3 or math.isinf(last.error):
         return False
@@ -145,17 +98,17 @@ def _is_settled(levels: list[_Level]) -> bool:
     return last.error <= _SETTLED * abs(last.twice) + 4 * last.noise
 
 
-def _concluded(line: Line, levels: list[_Level]) -> Slope:
+def _concluded(line: Line, levels: list[Level]) -> Slope:
     both = [level for level in levels if not math.isnan(level.central)]
     if len(both) < 4 and len(levels) > 4:
         return _at_edge(levels, both)
     if not both:
         return Slope(math.nan, math.inf, math.nan, math.nan, "edge", 0.0, "no value on either side")
-    spread = _spread(both)
+    spread = spread_of(both)
     for level in both:
         level.error = max(level.error, 3 * spread / level.step)
     stopped = len(levels) < _LEVELS
-    best = both[-1] if stopped else min(_consistent(both), key=lambda b: b.error)
+    best = both[-1] if stopped else min(consistent(both), key=lambda b: b.error)
     if math.isinf(best.error):
         return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
     if all(level.left == level.right == 0.0 for level in both):
@@ -172,53 +125,7 @@ def _concluded(line: Line, levels: list[_Level]) -> Slope:
     return Slope(best.twice, best.error, best.left, best.right, shape, best.step)
 
 
-def _consistent(levels: list[_Level]) -> list[_Level]:
-    """The estimates that finer ones do not refute: coarse steps may agree on what they overlook.
-
-    Two finer neighbours refute that agree with each other; noise alone hardly does.
-    """
-    pairs = [
-        (a, b)
-        for a, b in itertools.pairwise(levels)
-        if max(a.error, b.error) < 0.1 * abs(b.twice)
-        and abs(a.twice - b.twice) <= min(a.error + b.error, 0.01 * abs(b.twice))
-    ]
-    return [
-        level
-        for level in levels
-        if not any(
-            finer.step < level.step
-            and all(
-                abs(level.twice - c.twice) > 3 * (level.error + c.error) for c in (finer, finest)
-            )
-            for finer, finest in pairs
-        )
-    ] or levels[-1:]
-
-
-def _spread(levels: list[_Level]) -> float:
-    """The noise of the function, whatever its cause: what its values scatter by.
-
-    Seen in how the differences at the smallest steps change, and in how the slope of either side
-    goes to and fro from step to step, where a kink or a jump nearby would turn it once.
-    """
-    if len(levels) < 9:
-        return 0.0
-    changes = [
-        abs(b.central - a.central) * b.step for a, b in zip(levels[-6:], levels[-5:], strict=False)
-    ]
-    turns = []
-    for side in ("left", "right"):
-        slopes = [getattr(level, side) for level in levels]
-        for k in range(len(slopes) - 2):
-            there, back = slopes[k + 1] - slopes[k], slopes[k + 2] - slopes[k + 1]
-            if there * back < 0:
-                turns.append(min(abs(there) * levels[k + 1].step, abs(back) * levels[k + 2].step))
-    turns.sort(reverse=True)
-    return max(sorted(changes)[len(changes) // 2], turns[2] if len(turns) > 2 else 0.0)
-
-
-def _kink(levels: list[_Level], spread: float) -> Slope | None:
+def _kink(levels: list[Level], spread: float) -> Slope | None:
     """A bend that stays, down to the smallest step that noise leaves readable."""
     readable = [
         level
@@ -233,8 +140,8 @@ def _kink(levels: list[_Level], spread: float) -> Slope | None:
         return None
     if not (abs(b.bend - a.bend) < 0.2 * abs(b.bend) and abs(c.bend - b.bend) < 0.1 * abs(c.bend)):
         return None
-    left = (_RATIO * c.left - b.left) / (_RATIO - 1)
-    right = (_RATIO * c.right - b.right) / (_RATIO - 1)
+    left = (RATIO * c.left - b.left) / (RATIO - 1)
+    right = (RATIO * c.right - b.right) / (RATIO - 1)
     if not abs(right - left) > 0.5 * abs(c.bend):
         return None
     error = abs(left - c.left) + abs(right - c.right) + c.noise + spread / c.step
@@ -242,7 +149,7 @@ def _kink(levels: list[_Level], spread: float) -> Slope | None:
     return Slope((left + right) / 2, error, left, right, "kink", c.step, seen)
 
 
-def _falls_below(levels: list[_Level], level: _Level, spread: float) -> bool:
+def _falls_below(levels: list[Level], level: Level, spread: float) -> bool:
     """Is the bend clearly smaller at a step below, where noise would still let it be seen?"""
     size = abs(level.bend)
     return any(
@@ -252,7 +159,7 @@ def _falls_below(levels: list[_Level], level: _Level, spread: float) -> bool:
     )
 
 
-def _jump_or_pole(levels: list[_Level]) -> Slope | None:
+def _jump_or_pole(levels: list[Level]) -> Slope | None:
     """Differences that grow as the step falls: a jump, or an infinite slope."""
     if len(levels) < 6:
         return None
@@ -271,13 +178,13 @@ def _jump_or_pole(levels: list[_Level]) -> Slope | None:
     return None
 
 
-def _settled_side(levels: list[_Level], side: str) -> float:
+def _settled_side(levels: list[Level], side: str) -> float:
     slopes = [getattr(level, side) for level in levels]
     settled = abs(slopes[-1] - slopes[-2]) <= 1e-3 * abs(slopes[-1]) + 1e-12
     return float(slopes[-1]) if settled else math.nan
 
 
-def _at_edge(levels: list[_Level], both: list[_Level]) -> Slope:
+def _at_edge(levels: list[Level], both: list[Level]) -> Slope:
     """Where values are missing on one side or on both."""
     for side, known in (("right", "above"), ("left", "below")):
         found = [level for level in levels if not math.isnan(getattr(level, side))]
@@ -296,10 +203,10 @@ def _at_edge(levels: list[_Level], both: list[_Level]) -> Slope:
     return Slope(math.nan, math.inf, math.nan, math.nan, "edge", 0.0, seen)
 
 
-def _one_sided(levels: list[_Level], slopes: list[float]) -> tuple[float, float, float]:
+def _one_sided(levels: list[Level], slopes: list[float]) -> tuple[float, float, float]:
     """Extrapolated slope of one side: first the term in h goes, then that in h**2."""
-    once = [(_RATIO * b - a) / (_RATIO - 1) for a, b in itertools.pairwise(slopes)]
-    square = _RATIO**2
+    once = [(RATIO * b - a) / (RATIO - 1) for a, b in itertools.pairwise(slopes)]
+    square = RATIO**2
     twice = [(square * b - a) / (square - 1) for a, b in itertools.pairwise(once)]
     errors = [
         max(abs(b - a), abs(c - b) / 64) + level.noise

@@ -15,7 +15,7 @@ __all__ = ["live"]
 def __getattr__(name: str) -> Any:
     """The maker of mirrors without files, loaded when it is asked for: a mirror needs none of it."""
     if name == "live":
-        from .live import live
+        from .memory import live
 
         return live
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

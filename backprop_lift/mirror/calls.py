@@ -115,8 +115,8 @@ class Pool:
                     self._values.setdefault(name, []).append(value)
 
     def of(self, name: str, limit: int = 6) -> list[Any]:
-        """Values given under a name, of different kinds first."""
-        found = self._values.get(name, [])
+        """Values given under a name: numbers first, then of every kind one."""
+        found = sorted(self._values.get(name, []), key=np.size)
         return [s.args[0] for s in distinct([Sample((v,)) for v in found], limit)]
 
     def numbers_of(self, name: str, limit: int = 3) -> list[Any]:
@@ -170,9 +170,11 @@ def _candidates(needed: list[inspect.Parameter], pool: Pool) -> Iterator[tuple[A
     rng = np.random.default_rng(sum(map(ord, "".join(p.name for p in needed))))
     known = [pool.of(p.name) or _by_annotation(p.annotation) for p in needed]
     if all(known):
-        for k in range(12):
-            yield tuple(values[k % len(values)] for values in known)
-            yield tuple(values[rng.integers(len(values))] for values in known)
+        single = [[v for v in values if np.size(v) == 1] or values for values in known]
+        for choice in (single, known):
+            for k in range(6):
+                yield tuple(values[k % len(values)] for values in choice)
+                yield tuple(values[rng.integers(len(values))] for values in choice)
     for make, times in _KINDS:
         for _ in range(times):
             yield tuple(

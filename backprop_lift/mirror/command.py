@@ -8,7 +8,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from .._registry import Registry, registry
 from ..errors import LiftError, MirrorError
@@ -16,7 +15,7 @@ from . import report
 from .ledger import Ledger
 from .make import folder_of, mirror_of
 from .survey import quietly_imported
-from .write import LEDGER, compared, write
+from .write import LEDGER, compared, write, write_beside
 
 __all__ = ["main"]
 
@@ -35,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 where all is well, 1 where ``--check`` or ``check`` found something, 2 for bad input.
     """
     given = _parser().parse_args(arguments)
-    sys.path.insert(0, "")  # as for `python -m`: what one works on is found
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as for `python -m`: what one works on is found
     try:
         return int(given.run(given))
     except LiftError as error:
@@ -91,7 +91,7 @@ def _where(parser: argparse.ArgumentParser) -> None:
 
 
 def _mirror(given: argparse.Namespace) -> int:
-    quietly = _imported(given.package)
+    _imported(given.package)
     folder, name = folder_of(given.package, given.out, given.name)
     rules = _registry(given.registry)
     before = None if given.recheck else _ledger(folder)
@@ -106,26 +106,27 @@ def _mirror(given: argparse.Namespace) -> int:
             check=not given.check,
             progress=progress,
         )
-    del quietly
+    beside = made.beside if given.out else {}
     if given.check:
-        difference = compared(folder, made.files)
+        difference = compared(folder, made.files, beside)
         for line in difference.lines():
             print(line)
         print(f"{folder} is {'not up to date' if difference else 'up to date'}.")
         return 1 if difference else 0
-    current = not compared(folder, made.files)
+    current = not compared(folder, made.files, beside)
     write(folder, made.files)
+    if beside:
+        write_beside(folder.parent, beside)
     report.show(made.plan, made.ledger)
     said = "was up to date" if current else "is written"
     print(f"{folder} {said}: import {name}")
     return 0
 
 
-def _imported(package: str) -> Any:
-    """The package, if it can be imported; the survey says why it cannot."""
+def _imported(package: str) -> None:
+    """Import the package if it can be, to see where it stands; the survey says why it cannot."""
     with contextlib.suppress(Exception, SystemExit):
-        return quietly_imported(package)
-    return None
+        quietly_imported(package)
 
 
 def _ledger(folder: Path) -> Ledger | None:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from .._registry import Registry, registry
+from .distribution import distribution_files
 from .fingerprint import Fingerprints
 from .ledger import Ledger
 from .plan import Plan, planned
 from .render import path_of, rendered
 from .stubs import stub
-from .survey import Public, Survey, survey_of
+from .survey import Public, Survey, licence_files, survey_of
 from .work import Job, Progress, work_on
 from .write import LEDGER
 
@@ -34,6 +35,8 @@ class Mirror:
     ledger : Ledger
     files : dict
         From paths below its folder to texts.
+    beside : dict
+        The same for what makes it a distribution, in the folder above.
     checked : int
         How many functions were checked in this run; the others' findings still held.
     """
@@ -41,6 +44,7 @@ class Mirror:
     plan: Plan
     ledger: Ledger
     files: dict[str, str]
+    beside: dict[str, str]
     checked: int
 
 
@@ -108,17 +112,27 @@ def mirror_of(
     files = rendered(plan)
     files.update({path_of(page, plan, ".pyi"): stub(page, plan) for page in plan.pages})
     files[LEDGER] = found.text()
-    return Mirror(plan, found, files, len(waiting))
+    beside = distribution_files(plan, licence_files(survey.distribution), _requirement())
+    return Mirror(plan, found, files, beside, len(waiting))
+
+
+def _requirement() -> str:
+    """What a mirror needs of this library: its version up to the minor one, or later."""
+    ours = _our_version().split(".")
+    return f"backprop-lift>={'.'.join(ours[:2])}" if len(ours) > 1 else "backprop-lift"
+
+
+def _our_version() -> str:
+    try:
+        return importlib.metadata.version("backprop-lift")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _versions(survey: Survey) -> dict[str, str]:
-    try:
-        ours = importlib.metadata.version("backprop-lift")
-    except importlib.metadata.PackageNotFoundError:
-        ours = ""
     return {
         survey.package: survey.version,
-        "backprop-lift": ours,
+        "backprop-lift": _our_version(),
         "numpy": np.__version__,
         "python": ".".join(platform.python_version_tuple()[:2]),
     }

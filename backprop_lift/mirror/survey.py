@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from ..errors import MirrorError
 
-__all__ = ["Module", "Public", "Survey", "survey_of"]
+__all__ = ["Module", "Public", "Survey", "licence_files", "quietly_imported", "survey_of"]
 
 Kind = Literal["function", "class", "constant", "module"]
 
@@ -86,7 +86,7 @@ class Survey:
     ----------
     package : str
     distribution : str
-        Name under which it is installed; that of the package where it is not known.
+        Name under which it is installed; empty where it comes from elsewhere.
     version : str
         Empty where it has none.
     licence : str
@@ -189,24 +189,24 @@ def version_of(root: types.ModuleType) -> str:
         return version
     try:
         return importlib.metadata.version(distribution_of(root.__name__))
-    except importlib.metadata.PackageNotFoundError:
+    except (importlib.metadata.PackageNotFoundError, ValueError):
         return ""
 
 
 def distribution_of(package: str) -> str:
-    """The name under which a package is installed."""
+    """The name under which a package is installed; empty where it comes from elsewhere."""
     top = package.partition(".")[0]
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return str(importlib.metadata.metadata(top)["Name"])
     found = importlib.metadata.packages_distributions().get(top)
-    return found[0] if found else top
+    return found[0] if found else ""
 
 
 def licence_of(distribution: str) -> str:
     """The licence of a distribution, as it says it itself; empty where it says none."""
     try:
         said = importlib.metadata.metadata(distribution)
-    except importlib.metadata.PackageNotFoundError:
+    except (importlib.metadata.PackageNotFoundError, ValueError):
         return ""
     for field in ("License-Expression", "License"):
         text = str(said.get(field) or "").strip()
@@ -223,7 +223,7 @@ def licence_files(distribution: str) -> dict[str, str]:
     """The texts of a distribution's licences and notices, by file name."""
     try:
         files = importlib.metadata.files(distribution) or []
-    except importlib.metadata.PackageNotFoundError:
+    except (importlib.metadata.PackageNotFoundError, ValueError):
         return {}
     found = {}
     for path in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Final
 from ..errors import MirrorError
 from .render import MARK
 
-__all__ = ["Difference", "compared", "write"]
+__all__ = ["LEDGER", "Difference", "compared", "write", "write_beside"]
 
 LEDGER: Final = "ledger.txt"
 
@@ -35,6 +36,13 @@ class Difference:
     def __bool__(self) -> bool:
         return bool(self.missing or self.outdated or self.stale)
 
+    def __add__(self, other: Difference) -> Difference:
+        return Difference(
+            self.missing + other.missing,
+            self.outdated + other.outdated,
+            self.stale + other.stale,
+        )
+
     def lines(self) -> list[str]:
         """One line for each file."""
         return [
@@ -44,13 +52,40 @@ class Difference:
         ]
 
 
-def compared(folder: Path, files: Mapping[str, str]) -> Difference:
-    """Compare a folder with the files that should be in it."""
+def compared(folder: Path, files: Mapping[str, str], beside: Mapping[str, str]) -> Difference:
+    """Compare a mirror on disk with what it should be.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the package.
+    files : mapping
+        All that should be in it: texts by path.
+    beside : mapping
+        What should be in the folder above it, among other files.
+    """
     there = _written(folder)
-    missing = [path for path in files if path not in there]
-    outdated = [path for path, text in files.items() if there.get(path, text) != text]
-    stale = [path for path in there if path not in files]
-    return Difference(tuple(sorted(missing)), tuple(sorted(outdated)), tuple(sorted(stale)))
+    around = {path: _text(folder.parent / path) for path in beside if _is_file(folder.parent / path)}
+    kept = {path for path, text in around.items() if _is_adopted(path, text)}
+    wanted = {path: text for path, text in beside.items() if path not in kept}
+    found = Difference(
+        tuple(sorted(path for path in files if path not in there)),
+        tuple(sorted(path for path, text in files.items() if there.get(path, text) != text)),
+        tuple(sorted(path for path in there if path not in files)),
+    )
+    return found + Difference(
+        tuple(sorted(path for path in wanted if path not in around)),
+        tuple(sorted(path for path, text in wanted.items() if around.get(path, text) != text)),
+    )
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file()
+
+
+def _is_adopted(path: str, text: str) -> bool:
+    """Did somebody make a file beside the mirror their own?"""
+    return path.endswith((".toml", ".md")) and MARK not in text[:1000]
 
 
 def _written(folder: Path) -> dict[str, str]:
@@ -70,7 +105,7 @@ def _text(path: Path) -> str:
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write the files of a mirror: all aside first, then in place of what was there.
+    """Write the package of a mirror: all of it aside first, then in place of what was there.
 
     Parameters
     ----------
@@ -83,14 +118,15 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
     MirrorError
         If the folder holds files that no mirror wrote, or cannot be written.
     """
-    strangers = [path for path, text in _written(folder).items() if not _is_ours(path, text)]
-    if strangers:
+    there = _written(folder)
+    strangers = [path for path, text in there.items() if not _is_ours(path, text)]
+    if strangers or (folder.exists() and not folder.is_dir()):
         raise MirrorError(
             f"{folder} holds files that no mirror wrote.",
             "Name another place with --out or --name, or move them away.",
-            files=", ".join(strangers[:5]),
+            files=", ".join(strangers[:5]) or str(folder),
         )
-    if not compared(folder, files):
+    if there == dict(files):
         return
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +151,31 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         raise _not_written(folder, error) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_beside(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files among others: each aside first, those left alone that somebody adopted.
+
+    Raises
+    ------
+    MirrorError
+        If one cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            target = folder / path
+            if target.is_file() and (_is_adopted(path, _text(target)) or _text(target) == text):
+                continue
+            aside = target.with_name(f".{target.name}.new")
+            try:
+                aside.write_text(text, encoding="utf-8", newline="\n")
+                os.replace(aside, target)
+            finally:
+                with contextlib.suppress(OSError):
+                    aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise _not_written(folder, error) from None
 
 
 def _not_written(folder: Path, error: OSError) -> MirrorError:

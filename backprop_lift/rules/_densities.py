@@ -46,9 +46,7 @@ def chi2_pdf(v: Any, x: Any) -> Any:
 
 def beta_pdf(a: Any, b: Any, x: Any) -> Any:
     """Density of the beta distribution, for x in [0, 1]."""
-    return np.exp(
-        special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b)
-    )
+    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
 
 
 def t_pdf(df: Any, t: Any) -> Any:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from .._buffer import contents_of
 from .._bvar import BVar, collect_array, has_bvar, value_of, youngest
 from .._lift import lifted, refusing
-from .._registry import twin_of
+from .._registry import Registry, registry, twin_of
 from .._run import backprop_with, grad_bp
 from .._space import ZERO
 from ..errors import NoGradientError
@@ -108,30 +108,34 @@ def without_gradient(name: str, reason: str, x: Any, y: Any) -> Any:
     return refusing(lambda x, y: x, name, reason)(x, y)
 
 
-@lifted(
-    grad={
-        "x": lambda dzdy: dzdy,
-        "y": lambda dzdy, slope: -dzdy / slope,
-        "slope": lambda dzdy: ZERO,
-    },
-    samples=[(1.5, 0.0, -0.7)],
-)
 def _moved(x: Any, y: Any, slope: Any) -> Any:
     """The root `x` of a function whose value there is `y` and whose derivative is `slope`."""
     return x
 
 
-@lifted(
+def _moved_system(x: Any, y: Any, jacobian: Any) -> Any:
+    """The root `x`, shape (n,), of a system whose value there is `y`, and whose Jacobian."""
+    return x
+
+
+# These are no gradients of functions of three arguments, so they are not for the common registry.
+_OWN: Final = Registry(parent=registry)
+lifted(
+    grad={
+        "x": lambda dzdy: dzdy,
+        "y": lambda dzdy, slope: -dzdy / slope,
+        "slope": lambda dzdy: ZERO,
+    },
+    into=_OWN,
+)(_moved)
+lifted(
     grad={
         "x": lambda dzdy: dzdy,
         "y": lambda dzdy, jacobian: -np.linalg.solve(jacobian.T, dzdy),
         "jacobian": lambda dzdy: ZERO,
     },
-    samples=[(np.array([1.5, 0.3]), np.zeros(2), np.array([[2.0, 0.3], [-0.5, 1.0]]))],
-)
-def _moved_system(x: Any, y: Any, jacobian: Any) -> Any:
-    """The root `x`, shape (n,), of a system whose value there is `y`, and whose Jacobian."""
-    return x
+    into=_OWN,
+)(_moved_system)
 
 
 def _root(f: Function, x: Any, slope_at: Function, moved: Function, doubt: Any = None) -> Any:
@@ -149,7 +153,7 @@ def _root(f: Function, x: Any, slope_at: Function, moved: Function, doubt: Any =
         name, reason = doubt(plain(x), plain(y), plain(slope)) or ("", "")
         if reason:
             return without_gradient(name, reason, x, y)
-    return twin_of(moved)(x, y, slope)
+    return twin_of(moved, _OWN)(x, y, slope)
 
 
 def elementwise_root(f: Function, x: Any, found: Any = True, doubt: Any = None) -> Any:

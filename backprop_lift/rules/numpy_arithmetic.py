@@ -17,7 +17,7 @@ _SAMPLES = {
 
 def _handing_over(ufunc: Any, operation: Any) -> Any:
     def twin(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or not has_bvar(args):
+        if kwargs or len(args) > ufunc.nin or not has_bvar(args):
             return ufunc(*args, **kwargs)
         return arithmetic(operation, *args)
 

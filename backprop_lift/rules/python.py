@@ -377,3 +377,17 @@ for _original in (
     + (operator.floordiv, operator.ifloordiv, operator.not_, operator.truth, operator.index)
 ):
     locally_constant(_original)
+
+
+# Containers: a BVar of one gives BVars of its parts.
+
+lifted(twin=lambda self: {key: self[key] for key in self}.items(), signature="self")(dict.items)
+lifted(twin=lambda self: [self[key] for key in self], signature="self")(dict.values)
+lifted(twin=lambda self: {key: self[key] for key in self}, signature="self")(dict.copy)
+lifted(
+    twin=lambda self, key, default=None: self[key] if key in self else default,
+    signature="self, key, default=None",
+)(dict.get)
+lifted(twin=lambda self: list(self), signature="self")(list.copy)
+for _constant in (dict.keys, list.index, list.count, tuple.index, tuple.count):
+    locally_constant(_constant)

@@ -1,77 +1,32 @@
-"""`scipy.integrate`: quadrature of functions and of samples, and initial value problems.
+"""`scipy.integrate`: quadrature of functions.
 
 The value is the original's. The derivative of an integral by what its integrand depends on,
 arguments and captured BVars alike, is the integral of the derivative, by Gauss and Kronrod's rule
-on the intervals that the solver ended with; by its limits, it is the integrand there. An explicit
-Runge-Kutta solver is repeated step by step, so that the derivative is that of the scheme.
+on the intervals that the solver ended with; by its limits, it is the integrand there. Samples and
+initial value problems stand in modules of their own.
 
 References
 ----------
 R. Piessens et al., "QUADPACK", Springer 1983 (rules and their transformations).
-A. Griewank and A. Walther, "Evaluating Derivatives", second edition, SIAM 2008, section 15.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 from scipy import integrate, special
 
 from .._bvar import BVar, has_bvar, youngest
-from .._lift import lifted, no_grad
-from .._registry import dotted_name
-from ..errors import NoGradientError
-from ._implicit import on_plain_values, plain, settled, with_value, without
+from .._lift import no_grad
+from . import _scipy_initial_values, _scipy_samples  # noqa: F401 - they register
+from ._implicit import on_plain_values, plain, settled, without
+from ._integration import Function, Watched, args_of, refused, twin_by_name
 
 __all__: list[str] = []
 
-Function = Callable[..., Any]
-
-
-def _twin(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...]) -> None:
-    """Register a twin, called with its arguments by name and their defaults."""
-    signature = inspect.signature(original)
-
-    @functools.wraps(original)
-    def on_bvars(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return twin(**bound.arguments)
-
-    lifted(twin=on_bvars, samples=samples, wrt=wrt)(original)
-
-
-def _refused(original: Any, reason: str) -> NoGradientError:
-    return NoGradientError(
-        f"{dotted_name(original)} has no gradient here.",
-        "Write value_of(...) around its arguments where a constant is meant.",
-        why=reason,
-    )
-
-
-def _args(args: Any) -> tuple[Any, ...]:
-    return tuple(args) if isinstance(plain(args), (tuple, list)) else (args,)
-
-
-class _Watched:
-    """A function on plain values that remembers whether its results held BVars."""
-
-    def __init__(self, f: Function) -> None:
-        self.f = f
-        self.varies = False
-
-    def __call__(self, *args: Any) -> Any:
-        y = settled(self.f(*args))
-        self.varies = self.varies or has_bvar(y)
-        return plain(y)
-
-
-# Quadrature of functions
 
 # Nodes and weights of the 21-point Kronrod rule on [-1, 1], the half with nodes >= 0.
 _KRONROD_NODES: Final = np.array(
@@ -191,15 +146,15 @@ def _quad(
     func: Any, a: Any, b: Any, args: Any, full_output: Any, weight: Any, complex_func: Any,
     **settings: Any,
 ) -> Any:  # fmt: skip
-    args, settings = _args(args), plain(settings)
-    watched = _Watched(lambda x: func(x, *args)) if callable(func) else func
+    args, settings = args_of(args), plain(settings)
+    watched = Watched(lambda x: func(x, *args)) if callable(func) else func
     if weight is not None or complex_func or watched is func:
         found = integrate.quad(
             watched, plain(a), plain(b), () if callable(func) else plain(args), full_output,
             weight=weight, complex_func=complex_func, **settings,
         )  # fmt: skip
         if has_bvar((a, b, args)) or getattr(watched, "varies", False):
-            raise _refused(integrate.quad, "a weighted, complex or compiled integrand")
+            raise refused(integrate.quad, "a weighted, complex or compiled integrand")
         return found
     found = integrate.quad(watched, plain(a), plain(b), (), full_output, **settings)
     if not (watched.varies or has_bvar(a) or has_bvar(b)):
@@ -221,7 +176,7 @@ def _differentiable(f: Function, a: Any, b: Any, settings: Any) -> Any:
         nodes, weights = (array.tolist() for array in rule(starts, ends))
         if _agrees(on_plain_values(f), low, high, nodes, weights, sign * value):
             return sign * _integral(f, a, b, nodes, weights, sign * value)
-    raise _refused(integrate.quad, "the integrand is too rough for the rule of its derivative")
+    raise refused(integrate.quad, "the integrand is too rough for the rule of its derivative")
 
 
 def _agrees(
@@ -244,7 +199,7 @@ def _swapped_power(x: Any, p: Any) -> Any:
     return p * x * x - x
 
 
-_twin(
+twin_by_name(
     integrate.quad,
     _quad,
     [
@@ -259,10 +214,10 @@ _twin(
 def _dblquad(
     func: Any, a: Any, b: Any, gfun: Any, hfun: Any, args: Any, epsabs: Any, epsrel: Any
 ) -> Any:
-    args = _args(args)
+    args = args_of(args)
     settings = {"epsabs": plain(epsabs), "epsrel": plain(epsrel)}
     found = integrate.dblquad(
-        watched := _Watched(lambda y, x: func(y, x, *args)), plain(a), plain(b),
+        watched := Watched(lambda y, x: func(y, x, *args)), plain(a), plain(b),
         on_plain_values(gfun), on_plain_values(hfun), **settings,
     )  # fmt: skip
 
@@ -289,7 +244,7 @@ def _plane(y: Any, x: Any, p: Any) -> Any:
     return np.exp(-p * x * y) + y
 
 
-_twin(
+twin_by_name(
     integrate.dblquad, _dblquad, [(_plane, 0.2, 1.1, 0.3, 0.9, (0.8,))], ("a", "b", "args")
 )
 
@@ -298,13 +253,11 @@ def _fixed_quad(func: Any, a: Any, b: Any, args: Any, n: Any) -> Any:
     if np.isinf(plain(a)) or np.isinf(plain(b)):
         raise ValueError("Gaussian quadrature is only available for finite limits.")
     nodes, weights = special.roots_legendre(n)
-    y = settled(func((b - a) * (np.real(nodes) + 1) / 2.0 + a, *_args(args)))
+    y = settled(func((b - a) * (np.real(nodes) + 1) / 2.0 + a, *args_of(args)))
     return (b - a) / 2.0 * np.sum(weights * y, axis=-1), None
 
 
-_twin(
-    integrate.fixed_quad, _fixed_quad, [(_power, 0.3, 1.7, (0.8,), 4)], ("a", "b", "args")
-)
+twin_by_name(integrate.fixed_quad, _fixed_quad, [(_power, 0.3, 1.7, (0.8,), 4)], ("a", "b", "args"))
 for _reason, _names in {
     "it is an integral in many dimensions": ("nquad", "tplquad", "qmc_quad", "cubature"),
     "its nodes are not known": ("quad_vec", "tanhsinh", "nsum"),
@@ -313,301 +266,3 @@ for _reason, _names in {
     for _name in _names:
         if hasattr(integrate, _name):
             no_grad(_reason)(getattr(integrate, _name))
-
-
-# Quadrature of samples
-
-
-def _spacing(x: Any, dx: Any, y: Any, axis: int) -> Any:
-    """Distances along the last axis, of `y` with its axis moved there."""
-    if x is None:
-        return dx
-    x = settled(x)
-    return np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))
-
-
-def _trapezoid(y: Any, x: Any, dx: Any, axis: Any) -> Any:
-    y = settled(y)
-    steps = _spacing(x, dx, y, axis)
-    y = np.moveaxis(y, axis, -1)
-    return np.sum(steps * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
-
-
-def _cumulative_trapezoid(y: Any, x: Any, dx: Any, axis: Any, initial: Any) -> Any:
-    y = settled(y)
-    if initial is not None and initial != 0:
-        raise ValueError("`initial` must be `None` or `0`.")
-    steps = _spacing(x, dx, y, axis)
-    y = np.moveaxis(y, axis, -1)
-    found = np.cumsum(steps * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
-    if initial is not None:
-        found = np.concatenate([np.zeros((*np.shape(found)[:-1], 1)), found], axis=-1)
-    return np.moveaxis(found, -1, axis)
-
-
-def _simpson(y: Any, x: Any, dx: Any, axis: Any) -> Any:
-    y = settled(y)
-    h = _spacing(x, dx, y, axis)
-    y = np.moveaxis(y, axis, -1)
-    n = np.shape(y)[-1]
-    if x is None:
-        h = dx * np.ones(n - 1)
-    if n == 2:
-        return 0.5 * h[..., 0] * (y[..., 0] + y[..., 1])
-    found = _parabolas(y, h, n - 2 if n % 2 else n - 3)
-    if n % 2:
-        return found
-    h0, h1 = h[..., -2], h[..., -1]
-    alpha = (2 * h1**2 + 3 * h0 * h1) / (6 * (h0 + h1))
-    beta = (h1**2 + 3 * h0 * h1) / (6 * h0)
-    eta = h1**3 / (6 * h0 * (h0 + h1))
-    return found + alpha * y[..., -1] + beta * y[..., -2] - eta * y[..., -3]
-
-
-def _parabolas(y: Any, h: Any, stop: int) -> Any:
-    """Simpson's rule on pairs of intervals that start before `stop`."""
-    y0, y1, y2 = y[..., 0:stop:2], y[..., 1 : stop + 1 : 2], y[..., 2 : stop + 2 : 2]
-    h0, h1 = h[..., 0:stop:2], h[..., 1 : stop + 1 : 2]
-    total = h0 + h1
-    terms = y0 * (2 - h1 / h0) + y1 * (total * total / (h0 * h1)) + y2 * (2 - h0 / h1)
-    return np.sum(total / 6 * terms, axis=-1)
-
-
-def _sampled(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    y, x = rng.normal(size=(3, 5, 6)), np.cumsum(rng.uniform(0.5, 1.5, size=6))
-    grid = np.cumsum(rng.uniform(0.5, 1.5, size=(3, 5, 6)), axis=1)
-    return [
-        (y[0, 0],), (y, x), (y[0, 0, :5], x[:5]), (y, None, {"dx": 0.7}), (y, grid, {"axis": 1}),
-        (y, None, {"dx": 0.7, "axis": -2}), (y[:, :, :2], x[:2]),
-    ]  # fmt: skip
-
-
-def _cumulative_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    y, x = rng.normal(size=(3, 5)), np.cumsum(rng.uniform(0.5, 1.5, size=5))
-    return [(y[0],), (y, x), (y, x, 1.0, -1, 0), (y, x[:3], 1.0, 0), (y, None, 0.7, 0)]
-
-
-_twin(integrate.trapezoid, _trapezoid, _sampled, ("y", "x", "dx"))
-_twin(integrate.simpson, _simpson, _sampled, ("y", "x", "dx"))
-_twin(
-    integrate.cumulative_trapezoid, _cumulative_trapezoid, _cumulative_samples, ("y", "x", "dx")
-)
-
-
-def _romb_grads(dzdy: Any, y: Any, dx: Any, axis: Any) -> Any:
-    weights = integrate.romb(np.eye(np.shape(y)[axis]), axis=0)
-    return np.moveaxis(np.expand_dims(dzdy, -1) * (dx * weights), -1, axis)
-
-
-lifted(
-    grad={"y": _romb_grads, "dx": lambda dzdy, result, dx: np.sum(dzdy * result) / dx},
-    ignores="show",
-    samples=lambda rng: [(rng.normal(size=5),), (rng.normal(size=(2, 9)), 0.7), (rng.normal(size=(5, 2)), 0.7, 0)],
-)(integrate.romb)
-
-
-def _cumulative_simpson_grad(
-    dzdy: Any, y: Any, x: Any, dx: Any, axis: Any, initial: Any
-) -> Any:
-    """By the matrix of this linear function of the samples along the axis."""
-    n = np.shape(y)[axis]
-    if initial is not None:
-        initial = np.zeros(n)
-    if x is not None and np.ndim(x) > 1:
-        raise _refused(integrate.cumulative_simpson, "x of more than one dimension")
-    matrix = integrate.cumulative_simpson(
-        np.eye(n), x=x, dx=dx, axis=-1, initial=None if initial is None else 0
-    )
-    return np.moveaxis(np.moveaxis(dzdy, axis, -1) @ matrix.T, -1, axis)
-
-
-lifted(
-    grad={"y": _cumulative_simpson_grad},
-    samples=lambda rng: [
-        (rng.normal(size=5),),
-        (rng.normal(size=(3, 6)), {"x": np.array([0.1, 0.4, 1.0, 1.7, 2.0, 2.2])}),
-        (rng.normal(size=(5, 2)), {"dx": 0.7, "axis": 0, "initial": 0}),
-    ],
-)(integrate.cumulative_simpson)
-
-
-# Initial value problems
-
-
-def _stages(f: Function, t: Any, y: Any, h: float, method: Any, first: Any) -> list[Any]:
-    """Slopes at the stages of an explicit Runge-Kutta step."""
-    found = [f(t, y) if first is None else first]
-    for row, c in zip(method.A[1:], method.C[1:], strict=True):
-        found.append(f(t + c * h, y + h * _combined(row, found)))
-    return found
-
-
-def _combined(coefficients: Any, slopes: list[Any]) -> Any:
-    terms = [float(a) * k for a, k in zip(coefficients, slopes, strict=False) if a != 0]
-    return sum(terms[1:], terms[0])
-
-
-def _repeated(f: Function, y: Any, steps: Any, times: Any, method: Any) -> list[Any]:
-    """The states at given times, by an explicit Runge-Kutta method with given steps.
-
-    Parameters
-    ----------
-    f : callable
-        ``f(t, y)``; may have captured BVars.
-    y : ndarray or BVar, shape (n,)
-        At the first time.
-    steps, times : ndarray
-        Times where a step ends, and times where the state is wanted, in the same order.
-    method : type
-        Of `scipy.integrate`, with its coefficients.
-    """
-    direction = 1.0 if steps[-1] >= steps[0] else -1.0
-    wanted = list(times)
-    found, first = [], None
-    while wanted and wanted[0] == steps[0]:
-        found.append(y)
-        wanted.pop(0)
-    for t, end in zip(steps[:-1], steps[1:], strict=True):
-        h = end - t
-        slopes = _stages(f, t, y, h, method, first)
-        after = y + h * _combined(method.B, slopes)
-        first = f(end, after)
-        while wanted and direction * (end - wanted[0]) >= 0:
-            at = wanted.pop(0)
-            if at == end:
-                found.append(after)
-            elif method is integrate.DOP853:  # whose interpolant needs three stages more
-                shorter = at - t
-                own = _stages(f, t, y, shorter, method, slopes[0])
-                found.append(y + shorter * _combined(method.B, own))
-            else:
-                powers = np.cumprod(np.full(method.P.shape[1], (at - t) / h))
-                found.append(y + h * _combined(method.P @ powers, [*slopes, first]))
-        y = after
-    return found
-
-
-_METHODS: Final = {name: getattr(integrate, name) for name in ("RK23", "RK45", "DOP853")}
-
-
-def _solve_ivp(
-    fun: Any, t_span: Any, y0: Any, method: Any, t_eval: Any, dense_output: Any, events: Any,
-    vectorized: Any, args: Any, options: Any,
-) -> Any:  # fmt: skip
-    args = () if args is None else _args(args)
-
-    def slope(t: Any, y: Any) -> Any:
-        if vectorized:
-            return np.ravel(settled(fun(t, np.expand_dims(y, -1), *args)))
-        return np.reshape(settled(fun(t, y, *args)), -1)
-
-    watched = _Watched(lambda t, y: fun(t, y, *args))
-    options = {name: on_plain_values(option) for name, option in options.items()}
-    found = integrate.solve_ivp(
-        watched, plain(t_span), plain(y0), method, plain(t_eval), dense_output,
-        _events(events, args), vectorized, **options,
-    )  # fmt: skip
-    if not (watched.varies or has_bvar(y0) or has_bvar(t_span) or has_bvar(t_eval)):
-        return found
-    method = _METHODS.get(method, method)
-    if has_bvar(t_span) or has_bvar(t_eval):
-        raise _refused(integrate.solve_ivp, "its times are BVars")
-    if method not in _METHODS.values():
-        raise _refused(
-            integrate.solve_ivp, f"its method is none of {', '.join(_METHODS)}, which are explicit"
-        )
-    if events is not None or dense_output:
-        raise _refused(integrate.solve_ivp, "events or a dense output are asked for")
-    if np.iscomplexobj(found.y):
-        raise _refused(integrate.solve_ivp, "its states are complex")
-    steps = found.t
-    if t_eval is not None:
-        steps = integrate.solve_ivp(
-            watched, plain(t_span), plain(y0), method, vectorized=vectorized, **options
-        ).t
-    states = _repeated(slope, settled(y0), steps, found.t, method)
-    # Between its steps, DOP853 is repeated by a step, not by its interpolant.
-    rtol = 10 * options.get("rtol", 1e-3) if method is integrate.DOP853 else 1e-6
-    found.y = with_value(np.stack(states, axis=-1), found.y, "scipy.integrate.solve_ivp", rtol)
-    return found
-
-
-def _events(events: Any, args: Any) -> Any:
-    if events is None:
-        return None
-    given = events if isinstance(events, (list, tuple)) else [events]
-    return [on_plain_values(_with_args(event, args)) for event in given]
-
-
-def _with_args(event: Any, args: Any) -> Any:
-    @functools.wraps(event)  # keeps its attributes terminal and direction
-    def with_args(t: Any, y: Any) -> Any:
-        return event(t, y, *args)
-
-    return with_args
-
-
-# More evaluations than this make an explicit method the wrong one: the problem is stiff.
-_STIFF: Final = 200_000
-
-
-def _odeint(
-    func: Any, y0: Any, t: Any, args: Any, Dfun: Any, full_output: Any, tfirst: Any,  # noqa: N803
-    **settings: Any,
-) -> Any:  # fmt: skip
-    args, times, start = _args(args), np.asarray(plain(t), float), np.atleast_1d(plain(y0))
-
-    def slope(t: Any, y: Any) -> Any:
-        return np.reshape(settled(func(t, y, *args) if tfirst else func(y, t, *args)), -1)
-
-    watched = _Watched(lambda t, y: slope(t, y))
-    found = integrate.odeint(
-        watched, plain(y0), times, (), on_plain_values(Dfun), full_output=full_output, tfirst=True,
-        **plain(settings),
-    )  # fmt: skip
-    if not (watched.varies or has_bvar(y0) or has_bvar(t)):
-        return found
-    if has_bvar(t):
-        raise _refused(integrate.odeint, "its times are BVars")
-    calls = 0
-
-    def counted(t: Any, y: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls > _STIFF:
-            raise _refused(integrate.odeint, "it is too stiff for an explicit method")
-        return watched(t, y)
-
-    steps = integrate.solve_ivp(
-        counted, (times[0], times[-1]), start, "DOP853", rtol=1e-9, atol=1e-12
-    ).t
-    steps = np.unique(np.concatenate([steps, times]))
-    if times[-1] < times[0]:
-        steps = steps[::-1]
-    states = _repeated(slope, np.reshape(settled(y0), -1), steps, times, integrate.DOP853)
-    value, *info = found if full_output else (found,)
-    value = with_value(np.stack(states), value, "scipy.integrate.odeint", rtol=1e-3)
-    return (value, *info) if full_output else value
-
-
-def _oscillator(t: Any, y: Any, k: Any, c: Any) -> Any:
-    return [y[1], -k * y[0] - c * y[1] * math.cos(t)]
-
-
-def _oscillator_of_state(y: Any, t: Any, k: Any, c: Any) -> Any:
-    return _oscillator(t, y, k, c)
-
-
-_START: Final = np.array([1.0, 0.3])
-_twin(
-    integrate.solve_ivp,
-    _solve_ivp,
-    [],
-    ("y0", "args"),
-)
-_twin(
-    integrate.odeint,
-    _odeint,
-    [(_oscillator_of_state, _START, np.array([0, 1, 2]), (1.3, 0.4), {"rtol": 1e-10, "atol": 1e-12})],
-    ("y0", "args"),
-)

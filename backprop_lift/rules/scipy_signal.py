@@ -17,9 +17,9 @@ from .._bvar import has_bvar
 from .._lift import lifted
 from .._registry import Registry, registry, twin_of
 from ..errors import NoGradientError
+from ._correlation import correlated
 from ._implicit import plain, settled, with_value, without_gradient
 from ._matrices import conj
-from .scipy_ndimage import correlated
 
 __all__: list[str] = []
 
@@ -89,9 +89,9 @@ def _in2_grad(dzdy: Any, in1: Any, in2: Any) -> Any:
     return _in1_grad(dzdy, in2, in1)
 
 
-lifted(
-    grad={"in1": _in1_grad, "in2": _in2_grad}, ignores="mode", complex=True, into=_OWN
-)(_convolved)
+lifted(grad={"in1": _in1_grad, "in2": _in2_grad}, ignores="mode", complex=True, into=_OWN)(
+    _convolved
+)
 
 
 def _convolution(in1: Any, in2: Any, mode: str) -> Any:
@@ -159,7 +159,7 @@ def _at_rest_x_grad(dzdy: Any, b: Any, a: Any) -> Any:
 
 
 def _delayed_products(dzdy: Any, y: Any, count: int) -> Any:
-    """Sums of products of the cotangent with a signal that is delayed by 0, 1, …"""
+    """Sums of products of the cotangent with a signal that is delayed, from no step on."""
     n = np.shape(y)[-1]
     products = [
         np.sum(dzdy[..., k:] * y[..., : n - k]) if k < n else 0.0 * np.sum(y) for k in range(count)
@@ -175,9 +175,7 @@ def _at_rest_a_grad(dzdy: Any, a: Any, result: Any) -> Any:
     return -_delayed_products(dzdy, _run(np.ones(1), a, result), np.shape(a)[0])
 
 
-lifted(
-    grad={"b": _at_rest_b_grad, "a": _at_rest_a_grad, "x": _at_rest_x_grad}, into=_OWN
-)(_at_rest)
+lifted(grad={"b": _at_rest_b_grad, "a": _at_rest_a_grad, "x": _at_rest_x_grad}, into=_OWN)(_at_rest)
 
 
 def _filtered(b: Any, a: Any, x: Any, zi: Any = None) -> Any:
@@ -263,9 +261,7 @@ def _sections_of(rng: np.random.Generator) -> Any:
     return signal.butter(3, 0.3, output="sos")
 
 
-@_formula(
-    signal.sosfilt, ("x",), lambda rng: [(_sections_of(rng), rng.normal(size=(2, 9)))]
-)
+@_formula(signal.sosfilt, ("x",), lambda rng: [(_sections_of(rng), rng.normal(size=(2, 9)))])
 def _sosfilt(sos: Any, x: Any, axis: Any, zi: Any) -> Any:
     if zi is not None:
         raise _refused(signal.sosfilt, "it does not start at rest")
@@ -281,9 +277,7 @@ def _sosfilt(sos: Any, x: Any, axis: Any, zi: Any) -> Any:
         (_sections_of(rng), rng.normal(size=(25, 2)), 0, "constant", 5),
     ],
 )
-def _sosfiltfilt(
-    sos: Any, x: Any, axis: Any, padtype: Any, padlen: Any
-) -> Any:
+def _sosfiltfilt(sos: Any, x: Any, axis: Any, padtype: Any, padlen: Any) -> Any:
     sos = np.atleast_2d(sos)
     taps = 2 * len(sos) + 1 - min(int((sos[:, 2] == 0).sum()), int((sos[:, 5] == 0).sum()))
     edge = 3 * taps if padlen is None else padlen
@@ -330,9 +324,14 @@ def _savgol_filter(
     return np.moveaxis(found, -1, axis)
 
 
+def _detrend_grad(dzdy: Any, axis: Any, type: Any, bp: Any) -> Any:
+    """Of a projection, which is its own adjoint."""
+    return twin_of(signal.detrend)(dzdy, axis, type, bp)
+
+
 lifted(
-    grad={"data": lambda dzdy, axis, type, bp: twin_of(signal.detrend)(dzdy, axis, type, bp)},
-    ignores="overwrite_data",  # a projection, which is its own adjoint
+    grad={"data": _detrend_grad},
+    ignores="overwrite_data",
     samples=lambda rng: [
         (rng.normal(size=9),),
         (rng.normal(size=(9, 2)), 0, "constant"),
@@ -344,7 +343,7 @@ lifted(
 @_formula(
     signal.hilbert, ("x",), lambda rng: [(rng.normal(size=8),), (rng.normal(size=(7, 2)), None, 0)]
 )
-def _hilbert(x: Any, N: Any, axis: Any) -> Any:  # noqa: N803 - the original's name
+def _hilbert(x: Any, N: Any, axis: Any) -> Any:
     n = np.shape(x)[axis] if N is None else N
     weights = np.zeros(n)
     weights[0] = 1.0

@@ -85,11 +85,11 @@ def _braycurtis(u: Any, v: Any, w: Any = None) -> Any:
     return _weighted(np.abs(u - v), w) / _weighted(np.abs(u + v), w)
 
 
-def _seuclidean(u: Any, v: Any, V: Any) -> Any:  # noqa: N803 - the original's name
+def _seuclidean(u: Any, v: Any, V: Any) -> Any:
     return _root(np.sum((u - v) ** 2 / V, axis=-1))
 
 
-def _mahalanobis(u: Any, v: Any, VI: Any) -> Any:  # noqa: N803 - the original's name
+def _mahalanobis(u: Any, v: Any, VI: Any) -> Any:
     difference = u - v
     return _root(np.sum((difference @ VI) * difference, axis=-1))
 
@@ -163,7 +163,9 @@ def _jensenshannon_twin(
     value = distance.jensenshannon(plain(p), plain(q), base, axis=axis, keepdims=keepdims)
     if not (has_bvar(p) or has_bvar(q)):
         return value
-    found = _jensenshannon(np.moveaxis(settled(p), axis, -1), np.moveaxis(settled(q), axis, -1), base)
+    found = _jensenshannon(
+        np.moveaxis(settled(p), axis, -1), np.moveaxis(settled(q), axis, -1), base
+    )
     found = np.expand_dims(found, axis) if keepdims else found
     return with_value(found, value, "scipy.spatial.distance.jensenshannon")
 
@@ -193,11 +195,18 @@ def _metric_of(metric: Any, settings: dict[str, Any]) -> Metric:
             f"Give one of {', '.join(_METRICS)}; the last two with V= or VI=.",
         )
     settings = {k: settled(v) if k in ("w", "V", "VI") else v for k, v in settings.items()}
-    return lambda u, v: _METRICS[name](u, v, **{k: v_ for k, v_ in settings.items() if v_ is not None})
+    return lambda u, v: _METRICS[name](
+        u, v, **{k: v_ for k, v_ in settings.items() if v_ is not None}
+    )
 
 
 def _cdist(
-    XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any  # noqa: N803
+    XA: Any,
+    XB: Any,
+    metric: Any = "euclidean",
+    *,
+    out: Any = None,
+    **kwargs: Any,
 ) -> Any:
     if not has_bvar((XA, XB)) and not has_bvar(kwargs):
         return distance.cdist(XA, XB, metric, out=out, **kwargs)
@@ -211,7 +220,7 @@ def _cdist(
     return with_value(found, value, "scipy.spatial.distance.cdist")
 
 
-def _pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Any:  # noqa: N803
+def _pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Any:
     if not has_bvar(X) and not has_bvar(kwargs):
         return distance.pdist(X, metric, out=out, **kwargs)
     value = distance.pdist(plain(X), _plainly(metric), **plain(kwargs))
@@ -225,7 +234,9 @@ def _pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any)
 
 
 def _plainly(metric: Any) -> Any:
-    return (lambda u, v, **settings: plain(metric(u, v, **settings))) if callable(metric) else metric
+    return (
+        (lambda u, v, **settings: plain(metric(u, v, **settings))) if callable(metric) else metric
+    )
 
 
 def _row_samples(pairs: bool) -> Callable[[np.random.Generator], list[tuple[Any, ...]]]:
@@ -243,7 +254,7 @@ lifted(twin=_cdist, wrt=("XA", "XB"), samples=_row_samples(True))(distance.cdist
 lifted(twin=_pdist, wrt=("X",), samples=_row_samples(False))(distance.pdist)
 
 
-def _squareform_grad(dzdy: Any, X: Any) -> Any:  # noqa: N803 - the original's name
+def _squareform_grad(dzdy: Any, X: Any) -> Any:
     if np.ndim(X) == 1:
         i, j = np.triu_indices(np.shape(dzdy)[0], 1)
         return dzdy[i, j] + dzdy[j, i]

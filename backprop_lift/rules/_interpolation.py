@@ -1,0 +1,89 @@
+"""What the rules of `scipy.interpolate` share: values at points with a known slope, and samples."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from .._bvar import has_bvar
+from .._lift import lifted
+from .._registry import Registry, registry, twin_of
+from ..errors import NoGradientError
+from ._implicit import settled
+from ._matrices import conj
+
+__all__ = ["NO_SAMPLES", "OWN", "at_points", "between", "called", "knots", "method_twin", "refused"]
+
+
+OWN: Final = Registry(parent=registry)
+
+
+# Their results are objects, which are checked by what they evaluate to.
+NO_SAMPLES: Final[list[tuple[Any, ...]]] = []
+
+
+def refused(what: str, why: str) -> NoGradientError:
+    return NoGradientError(
+        f"{what} has no gradient here.",
+        "Write value_of(...) around its arguments where a constant is meant.",
+        why=why,
+    )
+
+
+def _at_grad(dzdy: Any, x: Any, slope: Any, axis: Any) -> Any:
+    """Sum over the axes of the data, which stand around those of x, the first at `axis`."""
+    product = dzdy * conj(slope(x))
+    n = np.ndim(x)
+    others = tuple(i for i in range(np.ndim(product)) if not axis <= i < axis + n)
+    return np.sum(product, axis=others) if others else product
+
+
+def _evaluated(x: Any, value: Any, slope: Any, axis: int) -> Any:
+    """``value(x)``, whose derivative is ``slope(x)``."""
+    return value(x)
+
+
+lifted(grad={"x": _at_grad}, ignores="value", complex=True, into=OWN)(_evaluated)
+
+
+def at_points(
+    x: Any, value: Callable[[Any], Any], slope: Callable[[Any], Any], axis: int = 0
+) -> Any:
+    return twin_of(_evaluated, OWN)(settled(x), value, slope, axis)
+
+
+def method_twin(cls: Any, name: str, wrt: tuple[str, ...], samples: Any) -> Callable[[Any], Any]:
+    """Register a twin of a method; given plain values, it is the original.
+
+    The twin takes the original first, and then its arguments.
+    """
+    original = getattr(cls, name)
+
+    def register(twin: Any) -> Any:
+        @functools.wraps(original)
+        def on_bvars(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not has_bvar(args) and not has_bvar(kwargs):
+                return original(self, *args, **kwargs)
+            return twin(self, *args, **kwargs)
+
+        lifted(twin=on_bvars, wrt=wrt, samples=samples)(original)
+        return on_bvars
+
+    return register
+
+
+def called(f: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """The value of an interpolant, also at BVars."""
+    call = next(vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls))
+    return twin_of(call)(f, x, *args, **kwargs)
+
+
+def knots(rng: np.random.Generator, n: int = 7) -> Any:
+    return np.cumsum(rng.uniform(0.5, 1.5, size=n))
+
+
+def between(rng: np.random.Generator, x: Any, *shape: int) -> Any:
+    return rng.uniform(x[0], x[-1], size=shape)

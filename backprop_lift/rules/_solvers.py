@@ -1,0 +1,108 @@
+"""What the rules of `scipy.optimize` share: one call of a solver, on BVars and on plain values."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from .._lift import lifted
+from .._registry import dotted_name
+from ._implicit import (
+    on_plain_values,
+    plain,
+    settled,
+    without_gradient,
+)
+
+__all__ = ["NO_SAMPLES", "SolverCall", "elementwise", "solver_twin"]
+
+elementwise: Any = None
+with contextlib.suppress(ImportError):  # since scipy 1.15
+    elementwise = importlib.import_module("scipy.optimize.elementwise")
+
+_FUNCTIONS: Final = (
+    "f", "func", "fun", "F", "fprime", "fprime2", "jac", "hess", "hessp", "callback", "Dfun"
+)  # fmt: skip
+
+
+class SolverCall:
+    """One call of a solver: its function on BVars, and the solver on plain values.
+
+    Attributes
+    ----------
+    arguments : dict
+        As given, with defaults.
+    args : tuple
+        What the solver passes to the function after x.
+    """
+
+    def __init__(self, solver: Any, signature: inspect.Signature, args: Any, kwargs: Any) -> None:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        self.solver = solver
+        self.signature = signature
+        self.arguments = bound.arguments
+        self.function = next(self.arguments[name] for name in _FUNCTIONS if name in self.arguments)
+        more = self.arguments.get("args", ())
+        self.args = tuple(more) if isinstance(plain(more), (tuple, list)) else (more,)
+        self.kwargs = self.arguments.get("kwargs") or {}
+
+    def solve(self, **changed: Any) -> Any:
+        """What the solver finds on plain values."""
+        bound = inspect.BoundArguments(self.signature, OrderedDict())
+        for name, value in {**self.arguments, **changed}.items():
+            if value is not self.signature.parameters[name].default:
+                bound.arguments[name] = on_plain_values(value)
+        return self.solver(*bound.args, **bound.kwargs)
+
+    def at(self, x: Any) -> Any:
+        """The function at x, first of several results where it gives its derivative too."""
+        y = self.function(x, *self.args, **self.kwargs)
+        with_slope = self.arguments.get("jac") is True or self.arguments.get("fprime") is True
+        return settled(y[0]) if with_slope else settled(y)
+
+    def unconverged(self, x: Any) -> Any:
+        """`x`, which refuses to be differentiated."""
+        return self.refused(x, "the solver did not converge", self.at(x))
+
+    def refused(self, value: Any, reason: str, y: Any) -> Any:
+        """A value that refuses to be differentiated where `y` has BVars."""
+        return without_gradient(dotted_name(self.solver), reason, value, y)
+
+    def finished(self, found: Any, y: Any, *known: str) -> Any:
+        """A result object, of whose numbers only the known ones can be differentiated."""
+        for name, value in found.items():
+            numeric = (
+                isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind in "fc"
+            )
+            if name not in known and numeric:
+                reason = f"only {' and '.join(known)} of its result can be differentiated"
+                found[name] = self.refused(value, reason, y)
+        return found
+
+
+def solver_twin(
+    original: Any,
+    twin: Callable[[SolverCall], Any],
+    samples: Any,
+    wrt: tuple[str, ...] = ("args",),
+) -> None:
+    """Register a twin of a solver; it differentiates in what its function captured too."""
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def on_bvars(*args: Any, **kwargs: Any) -> Any:
+        return twin(SolverCall(original, signature, args, kwargs))
+
+    lifted(twin=on_bvars, samples=samples, wrt=wrt)(original)
+
+
+# Of solvers whose result is an object with parts that are refused.
+NO_SAMPLES: Final[list[tuple[Any, ...]]] = []
