@@ -251,7 +251,7 @@ class BVar:
                 r._bvar_value = y = a**other
                 r._bvar_space = space if y.__class__ is space.cls else tape.token(y)
                 r._bvar_at = len(tape)
-                if not finite(y):
+                if not finite(y) or (other < 1 and np.any(np.equal(_root(a), 0))):
                     tape.careful = True
                 tape.append((POWER, self._bvar_at, a, other))
                 return r
@@ -794,7 +794,8 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
     b = y._bvar_value if on_y else y
     value = op(a, b)
     if op is operator.pow and np.any(np.equal(_root(a), 0) & np.less(_root(b), 1)):
-        coincide(x)  # an infinite slope
+        tape.careful = True  # an infinite slope
+        coincide(x)
     if not finite(value):
         tape.careful = True
     token = tape.token(value)
@@ -1371,6 +1372,10 @@ def _attribute(v: BVar, name: str) -> Any:
     if cls.__flags__ & (1 << 9):  # a class made by a class statement: run its own body on v
         if isinstance(of_class, property) and of_class.fget is not None:
             return of_class.fget(v)
+        if isinstance(of_class, staticmethod):
+            return of_class.__func__
+        if isinstance(of_class, classmethod):
+            return MethodType(of_class.__func__, cls)
         if hasattr(of_class, "func") and hasattr(of_class, "attrname"):  # cached_property
             return of_class.func(v)
         if callable(of_class) and hasattr(of_class, "__get__"):

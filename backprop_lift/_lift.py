@@ -464,7 +464,7 @@ class Rule:
                     **dict(zip(names, x_y if names[0] != "result" else x_y[::-1], strict=True))
                 )
             else:
-                self.slope = _by_position(self.slope, (), needs)
+                self.slope = _by_position(self.slope, needs)
         self._prepared = True
 
     def _differentiable(self) -> tuple[str, ...]:
@@ -594,14 +594,16 @@ class Rule:
         self._index = index
         self._wrt_at = [index[name] for name in self._wrt]
         self._asks = {
-            key: [index.get(name, -1) for name in needs] for key, needs in self.needs.items()
+            index.get(name): [index.get(need, -1) for need in needs]
+            for name, needs in self.needs.items()
         }
         self._has_op = self.options["op"] is not None
-        first = () if self.options["grad"] is None else ("dzdy",)
+        after = 0 if self.options["grad"] is None else 1
         self._ordered = {
-            key: _by_position(function, first, self.needs[key])
-            for key, function in self.functions.items()
+            index.get(name): _by_position(function, self.needs[name], after)
+            for name, function in self.functions.items()
         }
+        self._required = self._count_required()
         self._scaled_grad = (
             self._by_partials
             if self.options["derivative"] is not None
@@ -616,6 +618,17 @@ class Rule:
         if self.slope is not None and self.signature_is_plain and at_once:
             return self._unary_twin()
         return _with_signature(self.signature, self._apply, self.original)
+
+    def _count_required(self) -> int | None:
+        """How many values a call gives that leaves all settings to their defaults.
+
+        None where that is not a number of leading ones.
+        """
+        defaults = self._positional
+        if defaults is None:
+            return None
+        count = sum(default is inspect.Parameter.empty for default in defaults)
+        return count if all(i < count for i in self._wrt_at) else None
 
     @property
     def signature_is_plain(self) -> bool:
@@ -645,6 +658,7 @@ class Rule:
                         if a.__class__ is float
                         else np.any(np.equal(np.abs(_rooted(a)), singular))
                     ):
+                        tape.careful = True
                         coincide(x)
                     residual = a if keeps == "x" else y if keeps == "result" else (a, y)
                     return unary(tape, x, y, token, rule, residual)
@@ -681,7 +695,7 @@ class Rule:
             for i, name, default in self.unhandled:
                 if values[i] is not default:
                     self._check_default(name, values[i], default)
-        return self._record(tape, values)
+        return self._record(tape, values, given)
 
     def _plain_setting(self, i: int, setting: Any) -> Any:
         name = self.parameters[i]
@@ -725,16 +739,16 @@ class Rule:
             n -= 1  # defaults are the original's business
         return self.original(*values[:n])
 
-    def _record(self, tape: Any, values: tuple[Any, ...]) -> Any:
+    def _record(self, tape: Any, values: tuple[Any, ...], given: bool) -> Any:
         parents, on, plain = [], [], list(values)
         inner = False
-        for key, i in enumerate(self._wrt_at):
+        for i in self._wrt_at:
             x = values[i]
             if x.__class__ is BVar:
                 space = x._bvar_space
                 if space.tape is tape:
                     parents.append((x._bvar_at, space))
-                    on.append(key)
+                    on.append(i)
                     x = plain[i] = x._bvar_value
                     cls = x.__class__
                     inner = inner or cls is BVar or (cls not in _PLAIN and has_bvar(x))
@@ -742,7 +756,12 @@ class Rule:
                     inner = True
         if self._has_op:
             return self._record_op(tape, plain, tuple(parents), on)
-        result = self._apply(tuple(plain)) if inner else self._call(plain)
+        if inner:
+            result = self._apply(tuple(plain))
+        elif given or self._required is None:
+            result = self._call(plain)
+        else:
+            result = self.original(*plain[: self._required])
         if result.__class__ not in _PLAIN and comes_later(result):
             return then(result, lambda y: self._recorded(tape, plain, y, parents, on))
         return self._recorded(tape, plain, result, parents, on)
@@ -766,23 +785,25 @@ class Rule:
             )
 
     def _given(
-        self, tape: Any, key: Any, plain: list[Any], result: Any, mine: Sequence[int]
+        self, tape: Any, key: Any, plain: list[Any], result: Any, on: list[int]
     ) -> list[Any]:
         """What a function of the rule asks for, in its order; arrays of the caller are copied.
 
         Parameters
         ----------
-        key : str or None
+        key : int or None
             Which function of the rule.
-        mine : sequence of int
+        on : list of int
             The parameters whose values are the tape's own.
         """
         given = []
         for i in self._asks[key]:
-            x = plain[i] if i >= 0 else result
-            if x.__class__ is np.ndarray and i >= 0 and i not in mine:
-                x = kept_alive(x, tape)
-            given.append(x)
+            if i < 0:
+                given.append(result)
+            elif i in on or plain[i].__class__ is not np.ndarray:
+                given.append(plain[i])
+            else:
+                given.append(kept_alive(plain[i], tape))
         return given
 
     # What a rule says, as a function of dzdy alone; one of these is `_scaled_grad`.
@@ -790,37 +811,25 @@ class Rule:
     def _by_partials(
         self, tape: Any, plain: list[Any], result: Any, on: list[int]
     ) -> Callable[[Any], Any]:
-        mine = [self._wrt_at[key] for key in on]
-        partials = [self._partial(tape, self._wrt[key], plain, result, mine) for key in on]
+        partials = [self._partial(tape, i, plain, result, on) for i in on]
         return lambda dzdy: [dzdy * conj(partial()) for partial in partials]
 
     def _by_argument(
         self, tape: Any, plain: list[Any], result: Any, on: list[int]
     ) -> Callable[[Any], Any]:
-        mine = [self._wrt_at[key] for key in on]
-        calls = []
-        for key in on:
-            name = self._wrt[key]
-            calls.append((self._ordered[name], self._given(tape, name, plain, result, mine)))
+        calls = [(self._ordered[i], self._given(tape, i, plain, result, on)) for i in on]
         return lambda dzdy: [function(dzdy, *given) for function, given in calls]
 
     def _all_at_once(
         self, tape: Any, plain: list[Any], result: Any, on: list[int]
     ) -> Callable[[Any], Any]:
-        mine = [self._wrt_at[key] for key in on]
-        function, count = self._ordered[None], len(self._wrt)
-        given = self._given(tape, None, plain, result, mine)
-
-        def scaled_grad(dzdy: Any) -> list[Any]:
-            found = self._counted(function(dzdy, *given), count)
-            return [found[key] for key in on]
-
-        return scaled_grad
+        function, given = self._ordered[None], self._given(tape, None, plain, result, on)
+        return lambda dzdy: self._counted(function(dzdy, *given), on)
 
     def _partial(
-        self, tape: Any, name: str, plain: list[Any], result: Any, mine: Sequence[int]
+        self, tape: Any, i: int, plain: list[Any], result: Any, on: list[int]
     ) -> Callable[[], Any]:
-        function, given = self._ordered[name], self._given(tape, name, plain, result, mine)
+        function, given = self._ordered[i], self._given(tape, i, plain, result, on)
 
         def partial() -> Any:
             try:
@@ -857,15 +866,20 @@ class Rule:
         result, pullback = found
         if not self.options["complex"]:
             self._refuse_complex(plain, result)
-        count = len(self._wrt)
-
-        def scaled_grad(dzdy: Any) -> list[Any]:
-            dzdxs = self._counted(pullback(dzdy), count)
-            return [dzdxs[key] for key in on]
+        def scaled_grad(dzdy: Any) -> Any:
+            return self._counted(pullback(dzdy), on)
 
         return record(tape, result, scaled_grad, parents, self)
 
-    def _counted(self, found: Any, count: int) -> Any:
+    def _counted(self, found: Any, on: list[int]) -> Any:
+        """The cotangents of the parameters `on` the tape, out of those of all."""
+        wrt_at = self._wrt_at
+        found = self._one_for_each(found, len(wrt_at))
+        if len(on) == len(wrt_at):
+            return found
+        return [dzdx for i, dzdx in zip(wrt_at, found, strict=True) if i in on]
+
+    def _one_for_each(self, found: Any, count: int) -> Any:
         if count == 1 and not (
             isinstance(found, tuple) and len(found) == 1 and found.__class__ is tuple
         ):
@@ -897,16 +911,16 @@ def _short(value: Any) -> str:
     return text if len(text) < 60 else f"{text[:57]}..."
 
 
-def _by_position(function: Any, first: tuple[str, ...], names: tuple[str, ...]) -> Any:
-    """A function of a rule as one that takes what it asks for in this order, by position."""
+def _by_position(function: Any, names: tuple[str, ...], after: int = 0) -> Any:
+    """A function of a rule as one that takes what it asks for by position, after some others."""
     code = getattr(function, "__code__", None)
     if code is not None and not hasattr(function, "__wrapped__"):
         own = code.co_varnames[: code.co_argcount]
         own = own[1:] if isinstance(function, types.MethodType) else own
-        if own[len(first) :] == names:
+        if own[after:] == names:
             return function
     return lambda *given: function(
-        *given[: len(first)], **dict(zip(names, given[len(first) :], strict=True))
+        *given[:after], **dict(zip(names, given[after:], strict=True))
     )
 
 

@@ -203,7 +203,7 @@ class _World:
                 return root.__class__(map(self.entering, value))
             if root.__class__ is dict:
                 return {key: self.entering(value[key]) for key in root}
-            return value
+            return self._lifted_record(value, root)
         if cls in _PLAIN_TYPES:
             return value
         if cls is list or cls is tuple:
@@ -228,6 +228,16 @@ class _World:
         except TypeError:  # made by a class of C
             return value
         object.__setattr__(twin, "__dict__", value.__dict__)
+        return twin
+
+    def _lifted_record(self, value: BVar, root: Any) -> Any:
+        """A BVar of an object as an object of BVars, whose methods are rebound."""
+        lifted = self.lifted_class(root.__class__) if is_record(root) else root.__class__
+        if lifted is root.__class__:
+            return value
+        twin = object.__new__(lifted)
+        for name, _ in parts_of(root) or ():
+            object.__setattr__(twin, name, self.entering(getattr(value, name)))
         return twin
 
     def _lifted_argument(self, value: Any) -> Any:
@@ -667,14 +677,17 @@ def _super(world: _World, *args: Any) -> Any:
 class _Super:
     """``super()`` in a rebound method: the base's methods, rebound as well."""
 
-    def __init__(self, world: _World, proxy: Any) -> None:
-        self.__dict__["world"], self.__dict__["proxy"] = world, proxy
+    __slots__ = ("_of",)
 
-    def __getattr__(self, name: str) -> Any:
-        return self.world.lifted_value(getattr(self.proxy, name))
+    def __init__(self, world: _World, proxy: Any) -> None:
+        object.__setattr__(self, "_of", (world, proxy))
+
+    def __getattribute__(self, name: str) -> Any:
+        world, proxy = object.__getattribute__(self, "_of")
+        return world.lifted_value(getattr(proxy, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.proxy, name, value)
+        setattr(object.__getattribute__(self, "_of")[1], name, value)
 
 
 @_stands_in(callable)

@@ -214,18 +214,18 @@ class _Run:
     def _seeds(self, dzdy: Any) -> Iterator[tuple[int, Any]]:
         if dzdy is ZERO:
             return
-        whole = Token(None, self.y)
+        rule = _Seed(self.name)
         if self.outputs and dzdy is not None:
             for path, v in self.outputs:
                 part, y = dzdy, self.y
                 for key in path:
                     part, y = _part(part, key, y), _part(y, key, y)
-                if part is None or part is ZERO:
-                    continue
-                rule = _Seed(self.name)
-                yield v._bvar_at, fitted(part, v._bvar_space, None, rule)
-        elif not self.outputs and whole.shape is not None:
-            fitted(dzdy, whole, None, _Seed(self.name))
+                if part is not None and part is not ZERO:
+                    yield v._bvar_at, fitted(part, v._bvar_space, None, rule)
+        elif not self.outputs:
+            whole = Token(None, self.y)
+            if whole.shape is not None:
+                fitted(dzdy, whole, None, rule)
 
 
 class _Seed:
@@ -307,7 +307,8 @@ def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
     Parameters
     ----------
     references : int
-        How many references to `dzdx` the callers hold, as `sys.getrefcount` counts them.
+        How many there are to `dzdx` if nobody but the callers holds it, as `sys.getrefcount`
+        counts them here.
     """
     cls = dzdx.__class__
     if cls is BVar or cls is float or dzdx is None:
@@ -316,9 +317,12 @@ def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
         kind = x.__class__
         if kind is not np.ndarray and isinstance(x, (float, int, complex, np.generic)):
             return _number(dzdx[()], x)
-        if dzdx.base is None and dzdx.flags.writeable and sys.getrefcount(dzdx) <= references + 1:
+        if dzdx.base is None and dzdx.flags.writeable and sys.getrefcount(dzdx) <= references:
             return dzdx
         return dzdx.copy()
+    if (cls is list or cls is tuple) and x.__class__ is cls:
+        parts = [_own_parts(part, of, 5) for part, of in zip(dzdx, x, strict=True)]
+        return parts if cls is list else tuple(parts)
     if x.__class__ is np.ndarray:
         return np.array(dzdx, x.dtype if x.dtype.kind in "fc" else float)
     if isinstance(x, (float, int, complex, np.generic)):

@@ -179,14 +179,14 @@ def is_namedtuple(cls: type) -> bool:
 def _is_record(cls: type) -> bool:
     """Is `cls` a class of objects that are their attributes, and nothing else?"""
     return (
-        cls.__flags__ & (1 << 9) != 0  # a class made by a class statement
+        (cls.__flags__ & (1 << 9) != 0 or cls is types.SimpleNamespace)  # by a class statement
         and cls not in _registered
         and not issubclass(cls, (*_WITHOUT_NUMBERS, numbers.Number, np.ndarray, np.generic))
         and not issubclass(cls, (BaseException, Iterator))
         and not any(
             name in vars(base)
             for base in cls.__mro__
-            for name in ("__array__", "__array_interface__", "__array_ufunc__", "__call__")
+            for name in ("__array__", "__array_interface__", "__array_ufunc__")
         )
         and (dataclasses.is_dataclass(cls) or _has_attributes(cls))
     )
@@ -269,7 +269,7 @@ def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
                 dict.__setitem__(filled_dict, key, part)
             return filled_dict
         return dict(parts)
-    record = object.__new__(cls)
+    record = cls.__new__(cls) if cls is types.SimpleNamespace else object.__new__(cls)
     for name, part in parts:
         object.__setattr__(record, name, part)
     return record

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any, ClassVar, Final
 
@@ -479,22 +479,20 @@ class Accumulator:
     def total(self, symbolic: bool = False) -> Any:
         """The sum of all contributions, dense and complete; or with `ZERO` for what is missing."""
         if self.parts is not None:
-            return rebuilt(self.token.primal, self._joined(self.token.primal, symbolic))
+            primal, found = self.token.primal, []
+            for key, part in parts_of(primal) or ():
+                dzdpart = self.parts.get(key)
+                if dzdpart is None:
+                    dzdpart = ZERO if symbolic else zero(part)
+                elif dzdpart.__class__ is Accumulator:
+                    dzdpart = dzdpart.total(symbolic)
+                found.append((key, dzdpart))
+            return rebuilt(primal, found)
         if self.later is not None:
             return _scattered(self.dense, self.token, self.later)
         if self.dense is None:
             return np.zeros(self.token.shape, self.token.dtype)
         return self.dense
-
-    def _joined(self, primal: Any, symbolic: bool) -> Iterator[tuple[Any, Any]]:
-        assert self.parts is not None
-        for key, part in parts_of(primal) or ():
-            dzdpart = self.parts.get(key)
-            if dzdpart is None:
-                dzdpart = ZERO if symbolic else zero(part)
-            elif dzdpart.__class__ is Accumulator:
-                dzdpart = dzdpart.total(symbolic)
-            yield key, dzdpart
 
 
 def _is_recorded(value: Any) -> bool:

@@ -1,17 +1,17 @@
 """The gradient benchmark of the original: one sample through a 784-300-100-10 network.
 
 Three styles, as there: reading fields, splitting records, and layers with a gradient of their own
-(hybrid); against NumPy code with the gradient written by hand. Prints milliseconds of CPU time and
-ratios; the calls are interleaved, and the fastest of many rounds counts.
+(hybrid); against NumPy code with the gradient written by hand.
 """
 
 import dataclasses
-import time
 from typing import Any
 
-import numpy as np
+from speed import show  # before numpy: it sets the number of threads
 
-from backprop_lift import grad_bp, lifted, split_var, twin_of
+import numpy as np  # isort: skip
+
+from backprop_lift import grad_bp, lifted, split_var, twin_of  # isort: skip
 
 
 @dataclasses.dataclass
@@ -113,18 +113,6 @@ def descended(net, gradient, rate=0.02):
     )
 
 
-def measured(calls, rounds=60, repeats=5):
-    """Seconds of CPU time for each call, the best of interleaved rounds."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.process_time()
-            for _ in range(repeats):
-                call()
-            best[name] = min(best[name], (time.process_time() - start) / repeats)
-    return best
-
-
 def main():
     rng = np.random.default_rng(0)
     sizes = (784, 300, 100, 10)
@@ -141,18 +129,17 @@ def main():
     for name, f in styles.items():
         gradients[name] = lambda f=f: grad_bp(lambda net: f(net, x, target), net)
     for name, call in gradients.items():
-        for found, expected in zip(vars(call()).values(), vars(gradients["by hand"]()).values()):
-            assert np.allclose(found.w, expected.w), name
-            assert np.allclose(found.b, expected.b), name
+        expected = vars(gradients["by hand"]())
+        for layer, found in vars(call()).items():
+            assert np.allclose(found.w, expected[layer].w), name
+            assert np.allclose(found.b, expected[layer].b), name
     descents = {name: lambda call=call: descended(net, call()) for name, call in gradients.items()}
     runs = {"by hand": lambda: loss(net, x, target)}
     runs |= {name: lambda f=f: f(net, x, target) for name, f in styles.items()}
 
-    for group, calls in {"gradient": gradients, "descent": descents, "run": runs}.items():
-        best = measured(calls)
-        for name, seconds in best.items():
-            ratio = seconds / best["by hand"]
-            print(f"{group:9} {name:8} {1e3 * seconds:7.3f} ms {ratio:6.2f}")
+    show("gradient", gradients)
+    show("gradient, and a step of descent", descents)
+    show("the network alone", runs)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
 """A record of 100 arrays, all used: what does it cost that each read is one of a hundred?
 
 The Haskell original adds each contribution to a whole record of zeros, and pays 3.4 times. Here
-parts are summed where they belong, and the record is made once. Prints milliseconds of CPU time
-and the ratio to the gradient written by hand, which should be 1.2 at most.
+parts are summed where they belong, and the record is made once. The ratio to the gradient written
+by hand should be 1.2 at most.
 """
 
 import dataclasses
 
-import numpy as np
+from speed import show  # before numpy: it sets the number of threads
 
-from backprop_lift import grad_bp
+import numpy as np  # isort: skip
 
-try:
-    from benchmarks.network import measured
-except ImportError:  # run as a script
-    from network import measured
+from backprop_lift import grad_bp  # isort: skip
 
 COUNT = 100
 SHAPE = (300, 300)
@@ -51,10 +48,7 @@ def main():
     expected, found = (vars(call()) for call in calls.values())
     assert all(np.allclose(found[name], expected[name]) for name in expected)
 
-    best = measured(calls, rounds=30, repeats=1)
-
-    for name, seconds in best.items():
-        print(f"{name:8} {1e3 * seconds:7.3f} ms {seconds / best['by hand']:6.2f}")
+    show(f"a record of {COUNT} arrays", calls, calls=1)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,21 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import numpydoc.validate
 import pytest
 
 import backprop_lift
 
-# The errors of numpydoc's validation that count: a summary, its form, and sections that agree with
-# the signature. Extended summaries, examples and "See Also" stand where they say something.
+# What numpydoc's validation finds, of which we count: form, a summary, and sections that agree
+# with the signature. Sections stand where they say more than the signature does, so their absence
+# is no mistake; nor is one entry for several parameters.
 COUNTED = {
-    "GL01", "GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "GL09", "GL10",
+    "GL03", "GL05", "GL06", "GL07", "GL08", "GL09", "GL10",
     "SS01", "SS02", "SS04",
-    "PR01", "PR02", "PR03", "PR04", "PR05", "PR10",
-    "RT02", "YD01",
+    "PR02", "PR05", "PR10",
+    "YD01",
 }  # fmt: skip
 
 PUBLIC_MODULES = ["backprop_lift"] + [
@@ -25,19 +27,27 @@ PUBLIC_MODULES = ["backprop_lift"] + [
 ]
 
 
+def thing_of(name):
+    """What a dotted name of a module's attribute, or of a class's, stands for."""
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except ImportError:
+        return getattr(thing_of(module_name), attribute)
+
+
 def public_names():
     for module_name in PUBLIC_MODULES:
         module = importlib.import_module(module_name)
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
-            if callable(thing) and not isinstance(thing, type(pytest)):
+            if inspect.isclass(thing) or inspect.isroutine(thing):
                 yield f"{module_name}.{name}"
 
 
 def public_methods():
     for full in public_names():
-        module_name, _, name = full.rpartition(".")
-        cls = getattr(importlib.import_module(module_name), name)
+        cls = thing_of(full)
         if inspect.isclass(cls):
             for attribute, member in vars(cls).items():
                 inner = getattr(member, "fget", getattr(member, "__func__", member))
@@ -45,30 +55,55 @@ def public_methods():
                     yield f"{full}.{attribute}"
 
 
+NAMES = sorted({*public_names(), *public_methods()})
+
+
+def parameters(function):
+    """Names of a function's parameters, without what a method is bound to."""
+    function = getattr(function, "fget", function)
+    names = list(inspect.signature(function).parameters)
+    return [name for name in names if name not in ("self", "cls")]
+
+
 @pytest.mark.parametrize("module_name", PUBLIC_MODULES)
 def test_public_module_lists_its_names(module_name):
     module = importlib.import_module(module_name)
 
     assert module.__doc__
-    assert sorted(module.__all__, key=str.casefold) == sorted(set(module.__all__), key=str.casefold)
-    assert all(hasattr(module, name) for name in module.__all__)
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
-@pytest.mark.parametrize("name", [*public_names(), *public_methods()])
+@pytest.mark.parametrize("name", NAMES)
 def test_public_name_is_documented(name):
-    found = numpydoc.validate.validate(name)
-    problems = [f"{code}: {text}" for code, text in found["errors"] if code in COUNTED]
+    found = numpydoc.validate.validate(name)["errors"]
+    problems = [
+        f"{code}: {text}" for code, text in found if code in COUNTED and "{'cls'}" not in text
+    ]
 
     assert problems == []
 
 
-@pytest.mark.parametrize("module_name", PUBLIC_MODULES)
-def test_public_function_names_the_errors_that_it_raises_by_itself(module_name):
-    module = importlib.import_module(module_name)
-    for name in module.__all__:
-        thing = getattr(module, name)
-        if inspect.isfunction(thing) and thing.__module__.startswith("backprop_lift"):
-            source = inspect.getsource(thing)
-            raised = {word.partition("(")[0] for word in source.split("raise ")[1:]}
-            raised = {word for word in raised if word.endswith("Error")}
-            assert all(error in (thing.__doc__ or "") for error in raised), (name, raised)
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if not inspect.isclass(thing_of(name))]
+)
+def test_docstring_with_parameters_has_all_of_them(name):
+    function = thing_of(name)
+    doc = inspect.getdoc(function)
+    if "\nParameters\n---" not in doc:
+        return  # the sentence says it all
+
+    unsaid = [p for p in parameters(function) if not re.search(rf"(?<!\w){p}(?!\w)", doc)]
+
+    assert unsaid == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if not inspect.isclass(thing_of(name))]
+)
+def test_docstring_names_the_errors_that_the_function_raises_itself(name):
+    function = getattr(thing_of(name), "fget", thing_of(name))
+    source, doc = inspect.getsource(inspect.unwrap(function)), inspect.getdoc(function)
+    raised = set(re.findall(r"raise (\w+Error)\(", source))
+
+    assert [error for error in raised if error not in doc] == []

@@ -1,6 +1,7 @@
 """Imports point one way, and importing the package is cheap."""
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -50,8 +51,13 @@ def rank_of(name: str) -> int:
     return RANK[name if name in RANK else name.partition(".")[0]]
 
 
-def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
+@functools.cache
+def imports_of(path: Path) -> list[tuple[str, bool]]:
     """What a module imports from the package, and whether only when a function is called."""
+    return list(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[tuple[str, bool]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     deferred = {
         id(node)
@@ -158,6 +164,7 @@ def test_module_has_a_name_that_says_something(path):
     }  # fmt: skip
 
 
+@functools.cache
 def loads_with_scipy(path: Path) -> bool:
     """Is a module of rules loaded after SciPy only, or by such modules only?"""
     name = name_of(path)

@@ -67,13 +67,12 @@ def recorded(survey: Survey, skip: Iterable[str] = (), say: Callable[[str], None
 
 def examples(survey: Survey) -> Iterator[tuple[str, str, types.ModuleType]]:
     """The docstrings with examples: their owners, themselves, and the modules that they see."""
-    for module in survey.modules:
-        yield from _with_examples(module.name, module.value, module.value)
     homes = {module.name: module.value for module in survey.modules}
+    for name, module in homes.items():
+        yield from _with_examples(name, module, module)
     for public in (*survey.functions(), *survey.classes()):
-        module = homes[public.home.rpartition(".")[0]]
         own = getattr(public.value, "__module__", None)
-        seen_from = sys.modules.get(own or "", module)
+        seen_from = sys.modules.get(own or "") or homes[public.home.rpartition(".")[0]]
         yield from _with_examples(public.home, public.value, seen_from)
         if isinstance(public.value, type):
             for name, method in methods_of(public.value).items():
@@ -93,7 +92,8 @@ def methods_of(cls: type) -> dict[str, Any]:
     return {
         name: member
         for name, member in vars(cls).items()
-        if isinstance(member, types.FunctionType) and (not name.startswith("_") or name == "__init__")
+        if isinstance(member, types.FunctionType)
+        and (not name.startswith("_") or name == "__init__")
     }
 
 

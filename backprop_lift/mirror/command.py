@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..errors import LiftError, MirrorError
 from . import report
 from .ledger import Ledger
 from .make import folder_of, mirror_of
+from .recording import recorded_while
 from .survey import quietly_imported
 from .write import LEDGER, compared, write, write_beside
 
@@ -62,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     mirror.add_argument("--samples", metavar="FILE", default="", help="calls to check on")
     mirror.add_argument(
+        "--record", metavar="COMMAND", default="",
+        help="record calls while the package's tests run: 'pytest --pyargs mylib'",
+    )  # fmt: skip
+    mirror.add_argument(
         "--before", metavar="CODE", default="",
         help="Python code that sets the package up before its gradients are checked",
     )  # fmt: skip
@@ -95,12 +101,17 @@ def _mirror(given: argparse.Namespace) -> int:
     folder, name = folder_of(given.package, given.out, given.name)
     rules = _registry(given.registry)
     before = None if given.recheck else _ledger(folder)
-    with report.progress() as progress:
+    with report.progress() as progress, tempfile.TemporaryDirectory() as aside:
+        samples = [given.samples] if given.samples else []
+        if given.record:
+            progress(f"recording calls while {given.record} runs", 0, 0)
+            samples.append(str(Path(aside) / "recorded.jsonl"))
+            recorded_while(given.record, given.package, Path(samples[-1]))
         made = mirror_of(
             given.package,
             name,
             ledger=before,
-            samples=given.samples,
+            samples=samples,
             rules=rules,
             before_checks=given.before,
             check=not given.check,
@@ -184,11 +195,14 @@ def _why(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
+    samples = [given.samples] if given.samples else []
     rules = _registry(given.registry)
     with report.progress() as progress:
-        made = mirror_of(given.package, samples=given.samples, rules=rules, progress=progress)
+        made = mirror_of(given.package, samples=samples, rules=rules, progress=progress)
     report.show(made.plan, made.ledger)
-    failed = [f for f in made.ledger if f.argument == "-" and f.detail.startswith("its check failed")]
+    failed = [
+        f for f in made.ledger if f.argument == "-" and f.detail.startswith("its check failed")
+    ]
     for finding in failed:
         print(f"{finding.function}: {finding.detail}")
     return 1 if failed else 0

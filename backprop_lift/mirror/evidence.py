@@ -11,7 +11,8 @@ from typing import Any, Final
 from .._registry import Entry, Registry, dotted_name
 from ..gradcheck import Report, Sample, check, check_sample
 from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
-from ..gradcheck.coordinates import Coordinates, parts
+from ..gradcheck.coordinates import Coordinates
+from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
 from .calls import Pool, drawn, parameters_of
 from .ledger import Finding
@@ -77,10 +78,14 @@ class _Judge:
         entry = self.registry.find(self.function)
         if entry is not None and entry.kind == "no grad":
             return [self._whole("noGrad", entry.reason or "its author marked it no_grad")]
+        if entry is not None and entry.kind != "composite" and self._is_foreign():
+            status = _STATUS.get(entry.kind, "lifted")
+            detail = "its rule is checked by the tests of backprop-lift"
+            names = (name.partition("[")[0] for name in entry.wrt)
+            right = [Finding(self.name, n, "right", source=self.source) for n in names]
+            return [self._whole(status, detail), *(right if status == "lifted" else [])]
         if entry is not None and entry.kind != "composite":
             return self._checked(entry, _STATUS.get(entry.kind, "lifted"))
-        if not callable(getattr(self.function, "__call__", None)):
-            return [self._whole("noGrad", "it cannot be called")]
         if not self.samples:
             return [self._whole("noGrad", "no sample: no example calls it, and drawn calls fail")]
         constant = self._without_floats()
@@ -93,6 +98,11 @@ class _Judge:
         entry = Entry(self.function, "composite", dotted_name(self.function), "")
         entry.make_twin = lambda: twin
         return self._checked(entry, "composite")
+
+    def _is_foreign(self) -> bool:
+        """Does a function belong to another package, whose rules come with this library?"""
+        home = getattr(self.function, "__module__", None) or "numpy"
+        return str(home).partition(".")[0] != self.name.partition(".")[0]
 
     def _whole(self, verdict: str, detail: str, report: Report | None = None) -> Finding:
         calls = len(report.samples) if report is not None else 0

@@ -183,7 +183,7 @@ def _is_data(value: Any) -> bool:
     if isinstance(value, (bool, int, float, complex, str, bytes, type(None), np.generic)):
         return True
     if isinstance(value, np.ndarray):
-        return value.dtype.kind != "O"
+        return bool(value.dtype.kind != "O")
     if isinstance(value, (list, tuple, set, frozenset)):
         return len(value) < 2000 and all(map(_is_data, value))
     return isinstance(value, dict) and len(value) < 2000 and all(map(_is_data, value.values()))

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def mirror_of(
     name: str = "",
     *,
     ledger: Ledger | None = None,
-    samples: str = "",
+    samples: Sequence[str] = (),
     rules: Registry = registry,
     before_checks: str = "",
     check: bool = True,
@@ -69,8 +70,8 @@ def mirror_of(
         Import name of the mirror: ``package_bp`` by default.
     ledger : Ledger, optional
         Of an earlier run: functions that have not changed since are not checked again.
-    samples : str, optional
-        Path of a samples file.
+    samples : sequence of str, optional
+        Paths of samples files.
     rules : Registry, optional
         Whose rules are in force.
     before_checks : str, optional
@@ -103,8 +104,11 @@ def mirror_of(
         elif check:
             waiting.append((public, source))
         elif before:
-            found.add(dataclasses.replace(
-                before["-"], verdict="noGrad", detail="it has changed since it was checked"))
+            found.add(
+                dataclasses.replace(
+                    before["-"], verdict="noGrad", detail="it has changed since it was checked"
+                )
+            )
     if waiting:
         for finding in work_on(Job(survey, waiting, rules, samples, before_checks), progress):
             found.add(finding)

@@ -17,7 +17,12 @@ __all__ = ["live"]
 
 
 def live(
-    package: str, name: str = "", *, samples: str = "", rules: Registry = registry, before: str = ""
+    package: str,
+    name: str = "",
+    *,
+    samples: Sequence[str] = (),
+    rules: Registry = registry,
+    before: str = "",
 ) -> Any:
     """The mirror of a package, made and checked in memory.
 
@@ -27,8 +32,8 @@ def live(
         Its import name.
     name : str, optional
         Import name of the mirror: ``package_bp`` by default. Its modules can then be imported.
-    samples : str, optional
-        Path of a samples file.
+    samples : sequence of str, optional
+        Paths of samples files.
     rules : Registry, optional
         Whose rules are in force.
     before : str, optional

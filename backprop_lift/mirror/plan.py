@@ -136,9 +136,7 @@ def _page(module: Module, ledger: Ledger) -> Page:
     here = tuple(li for li in lines if li.home == f"{module.name}.{li.name}")
     elsewhere = tuple(li for li in lines if li.home != f"{module.name}.{li.name}")
     doc = (module.value.__doc__ or "").strip().partition("\n")[0]
-    return Page(
-        module.name, here, elsewhere, module.exports, module.loaded, module.is_package, doc
-    )
+    return Page(module.name, here, elsewhere, module.exports, module.loaded, module.is_package, doc)
 
 
 def _line(public: Public, ledger: Ledger) -> Line:

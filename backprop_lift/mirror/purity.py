@@ -18,7 +18,9 @@ _DOORS: Final = frozenset(
      "asyncio", "signal", "posix", "nt", "ftplib", "smtplib", "zipfile", "tarfile", "urllib3",
      "tkinter", "plotly", "h5py", "netCDF4", "xarray"}
 )  # fmt: skip
-_DOORWAYS: Final = frozenset({"open", "exec", "eval", "input", "compile", "breakpoint", "exit", "quit"})
+_DOORWAYS: Final = frozenset(
+    {"open", "exec", "eval", "input", "compile", "breakpoint", "exit", "quit"}
+)
 
 
 def only_computes(function: Any) -> bool:

@@ -74,7 +74,9 @@ def _source(page: Page, plan: Plan) -> str:
     if is_root:
         tools["not_differentiable"] = _free("not_differentiable", names)
     head = [docstring_text(page, plan)]
-    spelt = [name if name == alias else f"{name} as {alias}" for name, alias in sorted(tools.items())]
+    spelt = [
+        name if name == alias else f"{name} as {alias}" for name, alias in sorted(tools.items())
+    ]
     imports = _import("backprop_lift.mirror.twins", spelt)
     inner = list(inner_imports(page, plan))
     if any(line.name not in page.exports for line in page.imports) or set(page.loaded) - {
@@ -87,7 +89,9 @@ def _source(page: Page, plan: Plan) -> str:
     functions = [line for line in page.lines if line.status in _MAKERS]
     same = [line for line in page.lines if line.status not in _MAKERS]
     if functions:
-        blocks.append("\n".join(_twin(line, original, tools[_MAKERS[line.status]]) for line in functions))
+        blocks.append(
+            "\n".join(_twin(line, original, tools[_MAKERS[line.status]]) for line in functions)
+        )
     if same:
         blocks.append("\n".join(f"{line.name} = {original}.{line.name}" for line in same))
     if is_root:
@@ -201,8 +205,10 @@ def _order(home: str, page: Page, plan: Plan) -> tuple[int, str]:
 
 def _relative(home: str, page: Page, plan: Plan) -> str:
     """How a module names another: ``.core``, ``..numerics.arrays``."""
-    package = page.module.split(".") if page.is_package or page.module == plan.package else (
-        page.module.split(".")[:-1]
+    package = (
+        page.module.split(".")
+        if page.is_package or page.module == plan.package
+        else (page.module.split(".")[:-1])
     )
     target = home.split(".")
     shared = 0

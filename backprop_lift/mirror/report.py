@@ -57,7 +57,9 @@ def show(plan: Plan, ledger: Ledger) -> None:
     )
     if reasons:
         print("\nWhy not:")
-        for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:_REASONS]:
+        for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[
+            :_REASONS
+        ]:
             print(f"{count:6}  {reason[:110]}")
         if len(reasons) > _REASONS:
             print(f"        and {len(reasons) - _REASONS} more, in the ledger")
@@ -67,7 +69,10 @@ def show(plan: Plan, ledger: Ledger) -> None:
 def _table(head: list[str], rows: Sequence[list[str]]) -> None:
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     for row in (head, *rows):
-        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        cells = [
+            row[0].ljust(widths[0]),
+            *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+        ]
         print("  ".join(cells).rstrip())
 
 
@@ -83,5 +88,7 @@ def explain(findings: Sequence[Finding]) -> None:
         width = max(map(len, here), default=0)
         for argument, finding in here.items():
             calls = f"{finding.calls} call{'s' * (finding.calls != 1)}"
-            print(f"  {argument:{width}}  {finding.verdict}, {calls}, {finding.oracle}, "
-                  f"worst error {finding.error}{'; ' * bool(finding.detail)}{finding.detail}")
+            print(
+                f"  {argument:{width}}  {finding.verdict}, {calls}, {finding.oracle}, "
+                f"worst error {finding.error}{'; ' * bool(finding.detail)}{finding.detail}"
+            )

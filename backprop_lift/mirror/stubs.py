@@ -110,9 +110,7 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
         )
     hints = hints_of(line.value)
     docs = _docs(line, plan)
-    plain = {
-        name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters
-    }
+    plain = {name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters}
     result = annotation_text(hints.get("return", Any), imports)
     widened = {
         name: f"{text} | {_BVAR}" if name in line.differentiable and is_numeric(text) else text
@@ -145,14 +143,10 @@ def _definition(
         first, _, rest = one.partition("\n")
         return first + body + rest if docs else one + body + comment
     inner = "    " + ", ".join(parameters)
-    if len(inner) <= _WIDTH and not _magic(parameters):
+    if len(inner) <= _WIDTH:
         return f"def {name}({comment}\n{inner}\n{tail}{body}"
-    lines = [f"    {p}," if not p.startswith("**") else f"    {p}," for p in parameters]
+    lines = [f"    {p}," for p in parameters]
     return "\n".join([f"def {name}({comment}", *lines, f"{tail}{body}"])
-
-
-def _magic(parameters: list[str]) -> bool:
-    return len(parameters) == 0
 
 
 def _parameters(signature: inspect.Signature, annotations: dict[str, str]) -> Iterator[str]:
@@ -163,7 +157,7 @@ def _parameters(signature: inspect.Signature, annotations: dict[str, str]) -> It
         if p.kind is p.KEYWORD_ONLY and last not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
             yield "*"
         last = p.kind
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         default = "" if p.default is p.empty else f" = {_default(p.default)}"
         yield f"{star}{name}: {annotations[name]}{default}"
     if last is inspect.Parameter.POSITIONAL_ONLY:

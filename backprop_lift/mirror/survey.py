@@ -15,6 +15,7 @@ import types
 import typing
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..errors import MirrorError
@@ -209,7 +210,7 @@ def licence_of(distribution: str) -> str:
     except (importlib.metadata.PackageNotFoundError, ValueError):
         return ""
     for field in ("License-Expression", "License"):
-        text = str(said.get(field) or "").strip()
+        text = "".join(said.get_all(field) or []).strip()
         if text and text.upper() != "UNKNOWN":
             return text.partition("\n")[0][:80]
     classifiers = [str(c) for c in said.get_all("Classifier") or ()]
@@ -229,7 +230,7 @@ def licence_files(distribution: str) -> dict[str, str]:
     for path in files:
         if path.name.upper().startswith(_NOTICES) and ".dist-info" in str(path):
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                found[path.name] = path.locate().read_text(encoding="utf-8")  # type: ignore[union-attr]
+                found[path.name] = Path(str(path.locate())).read_text(encoding="utf-8")
     return dict(sorted(found.items()))
 
 
@@ -263,7 +264,7 @@ def _names(module: types.ModuleType, package: str) -> Iterator[tuple[str, Any]]:
             continue
         try:
             value = getattr(module, name)
-        except Exception:  # noqa: S112 - a name that is listed and not there
+        except Exception:  # listed, and not there
             continue
         if isinstance(value, types.ModuleType):
             if value.__name__.partition(".")[0] != package.partition(".")[0]:

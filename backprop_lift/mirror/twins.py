@@ -103,17 +103,19 @@ def no_grad(original: Any, reason: str) -> Any:
 def _refusing_class(original: type, reason: str, home: str) -> Any:
     """A subclass that cannot be made from BVars."""
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    inner: Any = original.__dict__.get("__init__", original.__init__)  # type: ignore[misc]
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
         if has_bvar(args) or has_bvar(kwargs):
             raise NoGradientError(
                 f"{original.__qualname__} was given a BVar, and is not differentiable.",
                 "Make it from plain values: value_of(v).",
                 why=reason,
             )
-        super(made, self).__init__(*args, **kwargs)
+        inner(self, *args, **kwargs)
 
     members = {
-        "__init__": __init__,
+        "__init__": init,
         "__doc__": f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip(),
         "__module__": home,
         "__qualname__": original.__qualname__,
@@ -322,7 +324,9 @@ def _still_holds(original: Any) -> None:
     from .fingerprint import Fingerprints
     from .ledger import Ledger
 
-    findings = Ledger.read(path.read_text(encoding="utf-8"), path).of(name) if path.is_file() else {}
+    findings = (
+        Ledger.read(path.read_text(encoding="utf-8"), path).of(name) if path.is_file() else {}
+    )
     sources = {finding.source for finding in findings.values()}
     if sources == {Fingerprints(name.partition(".")[0]).of(original)}:
         del _doubtful[id(original)]

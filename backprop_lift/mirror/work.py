@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import multiprocessing
 import os
 import select
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from .._registry import Registry
@@ -48,8 +49,8 @@ class Job:
         The functions, with the hashes of their sources.
     rules : Registry
         Whose rules are in force.
-    samples : str, optional
-        Path of a samples file.
+    samples : sequence of str, optional
+        Paths of samples files.
     before : str, optional
         Python code that sets the package up.
     """
@@ -59,13 +60,16 @@ class Job:
         survey: Survey,
         publics: list[tuple[Public, str]],
         rules: Registry,
-        samples: str = "",
+        samples: Sequence[str] = (),
         before: str = "",
     ) -> None:
         self.survey = survey
         self.publics = publics
         self.rules = rules
-        self.samples = read_samples(samples) if samples else {}
+        self.samples: dict[str, list[Sample]] = {}
+        for path in samples:
+            for name, calls in read_samples(path).items():
+                self.samples.setdefault(name, []).extend(calls)
         self.before = before
 
     def set_up(self) -> None:
@@ -247,7 +251,7 @@ def _be_child(work: Callable[[Say], None], writing: int) -> None:
             os.dup2(silent, stream)
         work(say)
         status = 0
-    except BaseException:  # noqa: S110 - the parent sees who was under way
+    except BaseException:  # the parent sees who was under way
         pass
     finally:
         os._exit(status)
@@ -283,15 +287,18 @@ def _without_network() -> None:
 
 @contextlib.contextmanager
 def _elsewhere() -> Iterator[None]:
-    """Run in an empty folder and without a screen, so that examples leave nothing behind."""
+    """Run in an empty folder, without a screen and without a log: examples leave nothing behind."""
     before, backend = os.getcwd(), os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = "Agg"
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
         os.chdir(empty)
         try:
             yield
         finally:
             os.chdir(before)
+            logging.disable(level)
             if backend is None:
                 del os.environ["MPLBACKEND"]
             else:

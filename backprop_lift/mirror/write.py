@@ -65,7 +65,9 @@ def compared(folder: Path, files: Mapping[str, str], beside: Mapping[str, str]) 
         What should be in the folder above it, among other files.
     """
     there = _written(folder)
-    around = {path: _text(folder.parent / path) for path in beside if _is_file(folder.parent / path)}
+    around = {
+        path: _text(folder.parent / path) for path in beside if _is_file(folder.parent / path)
+    }
     kept = {path for path, text in around.items() if _is_adopted(path, text)}
     wanted = {path: text for path, text in beside.items() if path not in kept}
     found = Difference(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from .._bvar import has_bvar
-from .._lift import lifted
 from .._registry import dotted_name
 from ..errors import NoGradientError
 from ._implicit import plain, settled
@@ -18,8 +17,8 @@ __all__ = ["Function", "Watched", "args_of", "refused", "twin_by_name"]
 Function = Callable[..., Any]
 
 
-def twin_by_name(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...]) -> None:
-    """Register a twin, called with its arguments by name and their defaults."""
+def twin_by_name(original: Any, twin: Any) -> Any:
+    """A twin that is given its arguments by name, with their defaults."""
     signature = inspect.signature(original)
 
     @functools.wraps(original)
@@ -28,7 +27,7 @@ def twin_by_name(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...]) -
         bound.apply_defaults()
         return twin(**bound.arguments)
 
-    lifted(twin=on_bvars, samples=samples, wrt=wrt)(original)
+    return on_bvars
 
 
 def refused(original: Any, reason: str) -> NoGradientError:

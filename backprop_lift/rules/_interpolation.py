@@ -55,24 +55,19 @@ def at_points(
     return twin_of(_evaluated, OWN)(settled(x), value, slope, axis)
 
 
-def method_twin(cls: Any, name: str, wrt: tuple[str, ...], samples: Any) -> Callable[[Any], Any]:
-    """Register a twin of a method; given plain values, it is the original.
+def method_twin(original: Any) -> Callable[[Any], Any]:
+    """Make a twin of a method out of what it does on BVars; on plain values it is the original."""
 
-    The twin takes the original first, and then its arguments.
-    """
-    original = getattr(cls, name)
-
-    def register(twin: Any) -> Any:
+    def decorated(twin: Any) -> Any:
         @functools.wraps(original)
         def on_bvars(self: Any, *args: Any, **kwargs: Any) -> Any:
             if not has_bvar(args) and not has_bvar(kwargs):
                 return original(self, *args, **kwargs)
             return twin(self, *args, **kwargs)
 
-        lifted(twin=on_bvars, wrt=wrt, samples=samples)(original)
         return on_bvars
 
-    return register
+    return decorated
 
 
 def called(f: Any, x: Any, *args: Any, **kwargs: Any) -> Any:

@@ -88,9 +88,14 @@ def _grid_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-@method_twin(interpolate.RegularGridInterpolator, "__call__", ("xi",), _grid_samples)
+@method_twin(interpolate.RegularGridInterpolator.__call__)
 def _grid_interpolator(self: Any, xi: Any, method: Any = None, *, nu: Any = None) -> Any:
     return on_grid_of(self, self.values, xi, method, nu)
+
+
+lifted(twin=_grid_interpolator, wrt=("xi",), samples=_grid_samples)(
+    interpolate.RegularGridInterpolator.__call__
+)
 
 
 def on_grid_of(self: Any, values: Any, xi: Any, method: Any, nu: Any) -> Any:
@@ -161,7 +166,7 @@ def _scattered_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     points, values = rng.uniform(0, 2, size=(6, 2)), rng.normal(size=(6, 2))
     inside = points[:3] * 0.3 + 0.7 * np.mean(points, axis=0)
     return [
-        (interpolate.LinearNDInterpolator(points, values), inside[:2]),
+        (interpolate.LinearNDInterpolator(points, values), inside[0]),
         (interpolate.LinearNDInterpolator(points, values[:, 0], rescale=True), inside[0]),
     ]
 
@@ -188,12 +193,15 @@ def _triangulated(self: Any, values: Any, xi: Any) -> Any:
 _Scattered = interpolate.LinearNDInterpolator.__mro__[1]
 
 
-@method_twin(_Scattered, "__call__", ("args",), _scattered_samples)
+@method_twin(_Scattered.__call__)
 def _scattered(self: Any, *args: Any) -> Any:
     xi = args if len(args) > 1 else args[0]
     if not isinstance(self, interpolate.LinearNDInterpolator):
         raise refused(f"A {type(self).__name__} object", "nobody has written it")
     return _triangulated(self, self.values, xi)
+
+
+lifted(twin=_scattered, wrt=("args",), samples=_scattered_samples)(_Scattered.__call__)
 
 
 def _griddata(

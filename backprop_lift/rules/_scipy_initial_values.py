@@ -20,10 +20,15 @@ import numpy as np
 from scipy import integrate
 
 from .._bvar import has_bvar
+from .._lift import lifted
 from ._implicit import on_plain_values, plain, settled, with_value
 from ._integration import Function, Watched, args_of, refused, twin_by_name
 
 __all__: list[str] = []
+
+
+def _register(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...]) -> None:
+    lifted(twin=twin_by_name(original, twin), wrt=wrt, samples=samples)(original)
 
 
 def _stages(f: Function, t: Any, y: Any, h: float, method: Any, first: Any) -> list[Any]:
@@ -191,13 +196,13 @@ def _oscillator_of_state(y: Any, t: Any, k: Any, c: Any) -> Any:
 
 
 _START: Final = np.array([1.0, 0.3])
-twin_by_name(
+_register(
     integrate.solve_ivp,
     _solve_ivp,
     [],
     ("y0", "args"),
 )
-twin_by_name(
+_register(
     integrate.odeint,
     _odeint,
     [

@@ -139,6 +139,40 @@ def _of_bvars(made: Any, terms: list[_Cardinal]) -> Any:
     return found
 
 
+@functools.cache
+def _aware_class(cls: type) -> type:
+    """A subclass whose methods are twins, so that its objects can be called with BVars."""
+    names: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    names["_aware_of_bvars"] = True
+    for base in reversed(cls.__mro__):
+        for name, member in vars(base).items():
+            entry = registry.find(member) if callable(member) else None
+            if entry is not None and entry.kind == "twin":
+                names[name] = entry.twin
+    for name in {"derivative", "antiderivative"} & set(dir(cls)):
+        names[name] = _aware_method(getattr(cls, name))
+    return type(cls.__name__, (cls,), names)
+
+
+def _aware_method(original: Any) -> Any:
+    """A method that makes another interpolant."""
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made = original(self, *args, **kwargs)
+        return _aware(made) if hasattr(made, "__dict__") else made
+
+    return method
+
+
+def _aware(made: Any) -> Any:
+    """An interpolant of plain data that can be called with BVars."""
+    cls = made.__class__
+    if not hasattr(cls, "_aware_of_bvars"):
+        made.__class__ = _aware_class(cls)
+    return made
+
+
 def _maker(original: Any, data: str, *, columns: bool = False) -> Callable[[Any], None]:
     """Register the twin of what makes an interpolant that is linear in its data.
 
@@ -157,7 +191,7 @@ def _maker(original: Any, data: str, *, columns: bool = False) -> Callable[[Any]
         @functools.wraps(original, updated=())
         def twin(*args: Any, **kwargs: Any) -> Any:
             if not has_bvar(args) and not has_bvar(kwargs):
-                return original(*args, **kwargs)
+                return _aware(original(*args, **kwargs))
             bound = signature.bind(*args, **kwargs)
             given = dict(bound.arguments)
             y = settled(given.pop(data))
@@ -224,7 +258,7 @@ _maker(interpolate.UnivariateSpline, "y", columns=True)(_interpolating)
 
 def _interp1d(*args: Any, **kwargs: Any) -> Any:
     if not has_bvar(args) and not has_bvar(kwargs):
-        return interpolate.interp1d(*args, **kwargs)
+        return _aware(interpolate.interp1d(*args, **kwargs))
     bound = inspect.signature(interpolate.interp1d).bind(*args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
@@ -256,7 +290,7 @@ lifted(twin=_interp1d, wrt=("y",), samples=NO_SAMPLES)(interpolate.interp1d)
 def _hermite(x: Any, y: Any, dydx: Any, axis: int = 0, extrapolate: Any = None) -> Any:
     cls = interpolate.CubicHermiteSpline
     if not (has_bvar(y) or has_bvar(dydx)):
-        return cls(x, y, dydx, axis, extrapolate)
+        return _aware(cls(x, y, dydx, axis, extrapolate))
     made = cls(plain(x), plain(settled(y)), plain(settled(dydx)), axis, extrapolate)
     return _of_bvars(made, _hermite_terms(x, settled(y), settled(dydx), axis, extrapolate))
 
@@ -287,7 +321,7 @@ def _pchip(x: Any, y: Any, axis: int = 0, extrapolate: Any = None) -> Any:
     interpolants", SIAM J. Sci. Stat. Comput. 5 (1984), 300-304.
     """
     if not (has_bvar(x) or has_bvar(y)):
-        return interpolate.PchipInterpolator(x, y, axis, extrapolate)
+        return _aware(interpolate.PchipInterpolator(x, y, axis, extrapolate))
     made = interpolate.PchipInterpolator(plain(x), plain(settled(y)), axis, extrapolate)
     y = np.moveaxis(settled(y), axis, 0)
     h = np.diff(np.asarray(plain(x), float)).reshape((-1,) + (1,) * (np.ndim(y) - 1))
@@ -380,7 +414,7 @@ def _regular_grid(points: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
     if has_bvar(points) or has_bvar(args) or has_bvar(kwargs):
         raise refused("RegularGridInterpolator", "another parameter than values is a BVar")
     made = interpolate.RegularGridInterpolator(points, plain(settled(values)), *args, **kwargs)
-    return _of_values(_GridOfBVars, made, settled(values)) if has_bvar(values) else made
+    return _of_values(_GridOfBVars, made, settled(values)) if has_bvar(values) else _aware(made)
 
 
 lifted(twin=_regular_grid, wrt=("values",), samples=NO_SAMPLES)(interpolate.RegularGridInterpolator)
@@ -390,7 +424,7 @@ def _rectangle(x: Any, y: Any, z: Any, *args: Any, **kwargs: Any) -> Any:
     if has_bvar((x, y)) or has_bvar(args) or has_bvar(kwargs):
         raise refused("RectBivariateSpline", "another parameter than z is a BVar")
     if not has_bvar(z):
-        return interpolate.RectBivariateSpline(x, y, z, *args, **kwargs)
+        return _aware(interpolate.RectBivariateSpline(x, y, z, *args, **kwargs))
     bound = inspect.signature(interpolate.RectBivariateSpline).bind(x, y, z, *args, **kwargs)
     bound.apply_defaults()
     if bound.arguments["s"] != 0:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import optimize
 
 from .._bvar import has_bvar
-from .._lift import locally_constant, no_grad
+from .._lift import lifted, locally_constant, no_grad
 from .._registry import dotted_name
 from .._run import backprop_with, grad_bp
 from ._implicit import (
@@ -27,6 +27,10 @@ from ._implicit import (
 from ._solvers import NO_SAMPLES, SolverCall, elementwise, solver_twin
 
 __all__: list[str] = []
+
+
+def _solver(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...] = ("args",)) -> None:
+    lifted(twin=solver_twin(original, twin), wrt=wrt, samples=samples)(original)
 
 
 def _minimum(call: SolverCall, x: Any, f: Any = None, bounds: Any = None) -> Any:
@@ -157,7 +161,7 @@ def _bowl_slope(x: Any, a: Any, b: Any) -> Any:
 
 _EXACT: Final = {"xtol": 1e-9, "ftol": 1e-13, "disp": 0}
 
-solver_twin(
+_solver(
     optimize.minimize_scalar,
     _minimize_scalar,
     [
@@ -165,18 +169,16 @@ solver_twin(
         (_well, None, (-2, 3), (0.7, 1.3), "bounded"),
     ],
 )
-solver_twin(optimize.minimize, _minimize, NO_SAMPLES)
-solver_twin(optimize.fminbound, _fminbound, [(_well, -2, 3, (0.7, 1.3), {"xtol": 1e-9})])
+_solver(optimize.minimize, _minimize, NO_SAMPLES)
+_solver(optimize.fminbound, _fminbound, [(_well, -2, 3, (0.7, 1.3), {"xtol": 1e-9})])
 for _original in (optimize.brent, optimize.golden):
-    solver_twin(_original, _fmin, [(_well, (0.7, 1.3))])
+    _solver(_original, _fmin, [(_well, (0.7, 1.3))])
 for _original in (optimize.fmin, optimize.fmin_powell):
-    solver_twin(_original, _fmin, [(_bowl, [1, 0], (0.7, 1.3), _EXACT)])
+    _solver(_original, _fmin, [(_bowl, [1, 0], (0.7, 1.3), _EXACT)])
 for _original in (optimize.fmin_bfgs, optimize.fmin_cg):
-    solver_twin(
-        _original, _fmin, [(_bowl, [1, 0], _bowl_slope, (0.7, 1.3), {"gtol": 1e-9, "disp": 0})]
-    )
+    _solver(_original, _fmin, [(_bowl, [1, 0], _bowl_slope, (0.7, 1.3), {"gtol": 1e-9, "disp": 0})])
 if elementwise is not None:
-    solver_twin(elementwise.find_minimum, _find_minimum, NO_SAMPLES)
+    _solver(elementwise.find_minimum, _find_minimum, NO_SAMPLES)
 
 
 # Least squares
@@ -286,9 +288,9 @@ def _misfit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [(_misfit, start, (x, y))]
 
 
-solver_twin(optimize.curve_fit, _curve_fit, _fit_samples, wrt=("xdata", "ydata", "sigma"))
-solver_twin(optimize.leastsq, _leastsq, _misfit_samples)
-solver_twin(optimize.least_squares, _least_squares, NO_SAMPLES)
+_solver(optimize.curve_fit, _curve_fit, _fit_samples, wrt=("xdata", "ydata", "sigma"))
+_solver(optimize.leastsq, _leastsq, _misfit_samples)
+_solver(optimize.least_squares, _least_squares, NO_SAMPLES)
 
 locally_constant(optimize.linear_sum_assignment)
 for _reason, _names in {

@@ -14,6 +14,10 @@ from ._integration import refused, twin_by_name
 __all__: list[str] = []
 
 
+def _register(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...]) -> None:
+    lifted(twin=twin_by_name(original, twin), wrt=wrt, samples=samples)(original)
+
+
 def _spacing(x: Any, dx: Any, y: Any, axis: int) -> Any:
     """Distances along the last axis, of `y` with its axis moved there."""
     if x is None:
@@ -83,9 +87,9 @@ def _cumulative_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [(y[0],), (y, x), (y, x, 1.0, -1, 0), (y, x[:3], 1.0, 0), (y, None, 0.7, 0)]
 
 
-twin_by_name(integrate.trapezoid, _trapezoid, _sampled, ("y", "x", "dx"))
-twin_by_name(integrate.simpson, _simpson, _sampled, ("y", "x", "dx"))
-twin_by_name(
+_register(integrate.trapezoid, _trapezoid, _sampled, ("y", "x", "dx"))
+_register(integrate.simpson, _simpson, _sampled, ("y", "x", "dx"))
+_register(
     integrate.cumulative_trapezoid, _cumulative_trapezoid, _cumulative_samples, ("y", "x", "dx")
 )
 

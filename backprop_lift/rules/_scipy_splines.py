@@ -30,7 +30,7 @@ def _univariate_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-@method_twin(interpolate.UnivariateSpline, "__call__", ("x",), _univariate_samples)
+@method_twin(interpolate.UnivariateSpline.__call__)
 def _univariate(self: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
     mode = _EXTRAPOLATIONS.get(self.ext if ext is None else ext)
     tck = self._eval_args
@@ -39,6 +39,11 @@ def _univariate(self: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
         lambda v: interpolate.UnivariateSpline.__call__(self, v, nu, ext),
         lambda v: _spline_slope(v, tck, nu + 1, mode),
     )
+
+
+lifted(twin=_univariate, wrt=("x",), samples=_univariate_samples)(
+    interpolate.UnivariateSpline.__call__
+)
 
 
 _EXTRAPOLATIONS: Final = {
@@ -252,7 +257,7 @@ def _bivariate_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 _BivariateBase = interpolate.BivariateSpline.__mro__[1]
 
 
-@method_twin(_BivariateBase, "__call__", ("x", "y"), _bivariate_samples)
+@method_twin(_BivariateBase.__call__)
 def _bivariate(self: Any, x: Any, y: Any, dx: int = 0, dy: int = 0, grid: bool = True) -> Any:
     value = _BivariateBase.__call__(self, plain(x), plain(y), dx, dy, grid)
     tck = (*self.tck, *self.degrees)
@@ -260,11 +265,16 @@ def _bivariate(self: Any, x: Any, y: Any, dx: int = 0, dy: int = 0, grid: bool =
     return with_value(np.reshape(found, np.shape(value)), value, type(self).__name__)
 
 
-@method_twin(
-    interpolate.BivariateSpline,
-    "ev",
-    ("xi", "yi"),
-    lambda rng: [sample[:3] for sample in _bivariate_samples(rng)[1:]],
-)
+lifted(twin=_bivariate, wrt=("x", "y"), samples=_bivariate_samples)(_BivariateBase.__call__)
+
+
+@method_twin(interpolate.BivariateSpline.ev)
 def _ev(self: Any, xi: Any, yi: Any, dx: int = 0, dy: int = 0) -> Any:
     return _bivariate(self, xi, yi, dx, dy, False)
+
+
+lifted(
+    twin=_ev,
+    wrt=("xi", "yi"),
+    samples=lambda rng: [sample[:3] for sample in _bivariate_samples(rng)[1:]],
+)(interpolate.BivariateSpline.ev)

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._lift import lifted
 from .._registry import dotted_name
 from ._implicit import (
     on_plain_values,
@@ -88,20 +87,15 @@ class SolverCall:
         return found
 
 
-def solver_twin(
-    original: Any,
-    twin: Callable[[SolverCall], Any],
-    samples: Any,
-    wrt: tuple[str, ...] = ("args",),
-) -> None:
-    """Register a twin of a solver; it differentiates in what its function captured too."""
+def solver_twin(original: Any, twin: Callable[[SolverCall], Any]) -> Any:
+    """A twin that is given its call; it differentiates in what the function captured too."""
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def on_bvars(*args: Any, **kwargs: Any) -> Any:
         return twin(SolverCall(original, signature, args, kwargs))
 
-    lifted(twin=on_bvars, samples=samples, wrt=wrt)(original)
+    return on_bvars
 
 
 # Of solvers whose result is an object with parts that are refused.

@@ -598,3 +598,6 @@ for _original in (
     + (np.left_shift, np.right_shift, np.gcd, np.lcm)
 ):
     locally_constant(_original)
+
+# The ufunc behind the method `clip` of an array.
+lifted(twin=lambda x1, x2, x3: np.clip(x1, x2, x3))(np._core.umath.clip)

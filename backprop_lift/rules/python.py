@@ -21,7 +21,7 @@ import numpy as np
 
 from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant, no_grad
-from .._registry import Entry, dotted_name, registry, twin_of
+from .._registry import Registry, Entry, dotted_name, registry, twin_of
 from .._space import ZERO
 from ..errors import UnhandledParameterError
 from .numpy_elementwise import ELEMENTARY, over, times
@@ -304,6 +304,9 @@ def _median_grad(weight_of_low: float) -> Callable[[Any, Any], Any]:
     return grad
 
 
+_inner = Registry()  # of functions that are nobody's originals
+
+
 def _of_numbers(original: Any, grad: Any) -> Any:
     """The twin of a function of an iterable of numbers, from the gradient by its numbers."""
 
@@ -320,11 +323,11 @@ def _of_numbers(original: Any, grad: Any) -> Any:
                 "not handle.",
                 "Leave the other arguments away, or write the formula out.",
             )
-        return twin_of(numbers)(*data)
+        return twin_of(numbers, _inner)(*data)
 
     numbers.__name__ = numbers.__qualname__ = original.__name__
     numbers.__module__ = original.__module__
-    lifted(grad={"data": grad}, samples=[(1.5, 0.5, 2.0, 0.75)])(numbers)
+    lifted(grad={"data": grad}, into=_inner)(numbers)
     return twin
 
 

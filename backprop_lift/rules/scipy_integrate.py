@@ -20,12 +20,16 @@ import numpy as np
 from scipy import integrate, special
 
 from .._bvar import BVar, has_bvar, youngest
-from .._lift import no_grad
+from .._lift import lifted, no_grad
 from . import _scipy_initial_values, _scipy_samples  # noqa: F401 - they register
 from ._implicit import on_plain_values, plain, settled, without
 from ._integration import Function, Watched, args_of, refused, twin_by_name
 
 __all__: list[str] = []
+
+
+def _register(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...]) -> None:
+    lifted(twin=twin_by_name(original, twin), wrt=wrt, samples=samples)(original)
 
 
 # Nodes and weights of the 21-point Kronrod rule on [-1, 1], the half with nodes >= 0.
@@ -199,7 +203,7 @@ def _swapped_power(x: Any, p: Any) -> Any:
     return p * x * x - x
 
 
-twin_by_name(
+_register(
     integrate.quad,
     _quad,
     [
@@ -244,9 +248,7 @@ def _plane(y: Any, x: Any, p: Any) -> Any:
     return np.exp(-p * x * y) + y
 
 
-twin_by_name(
-    integrate.dblquad, _dblquad, [(_plane, 0.2, 1.1, 0.3, 0.9, (0.8,))], ("a", "b", "args")
-)
+_register(integrate.dblquad, _dblquad, [(_plane, 0.2, 1.1, 0.3, 0.9, (0.8,))], ("a", "b", "args"))
 
 
 def _fixed_quad(func: Any, a: Any, b: Any, args: Any, n: Any) -> Any:
@@ -257,7 +259,7 @@ def _fixed_quad(func: Any, a: Any, b: Any, args: Any, n: Any) -> Any:
     return (b - a) / 2.0 * np.sum(weights * y, axis=-1), None
 
 
-twin_by_name(integrate.fixed_quad, _fixed_quad, [(_power, 0.3, 1.7, (0.8,), 4)], ("a", "b", "args"))
+_register(integrate.fixed_quad, _fixed_quad, [(_power, 0.3, 1.7, (0.8,), 4)], ("a", "b", "args"))
 for _reason, _names in {
     "it is an integral in many dimensions": ("nquad", "tplquad", "qmc_quad", "cubature"),
     "its nodes are not known": ("quad_vec", "tanhsinh", "nsum"),

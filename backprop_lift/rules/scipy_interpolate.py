@@ -42,7 +42,7 @@ def _piecewise_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 _PiecewiseBase = interpolate.PPoly.__mro__[1]
 
 
-@method_twin(_PiecewiseBase, "__call__", ("x",), _piecewise_samples)
+@method_twin(_PiecewiseBase.__call__)
 def _piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     return at_points(
         x,
@@ -50,6 +50,9 @@ def _piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
         lambda v: _piecewise(self, v, nu + 1, extrapolate),
         self.axis,
     )
+
+
+lifted(twin=_piecewise, wrt=("x",), samples=_piecewise_samples)(_PiecewiseBase.__call__)
 
 
 def _bspline_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -63,7 +66,7 @@ def _bspline_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-@method_twin(interpolate.BSpline, "__call__", ("x",), _bspline_samples)
+@method_twin(interpolate.BSpline.__call__)
 def _bspline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     return at_points(
         x,
@@ -71,6 +74,9 @@ def _bspline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
         lambda v: _bspline(self, v, nu + 1, extrapolate),
         self.axis,
     )
+
+
+lifted(twin=_bspline, wrt=("x",), samples=_bspline_samples)(interpolate.BSpline.__call__)
 
 
 _INTERP1D_KINDS: Final = ("linear", "cubic", "quadratic", "slinear", "nearest", "previous")
@@ -94,7 +100,7 @@ def _interp1d_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 _Interpolator = interpolate.interp1d.__mro__[1]
 
 
-@method_twin(_Interpolator, "__call__", ("x",), _interp1d_samples)
+@method_twin(_Interpolator.__call__)
 def _interpolator(self: Any, x: Any) -> Any:
     if isinstance(self, interpolate.interp1d):
         slope = functools.partial(_interp1d_slope, self)
@@ -104,6 +110,9 @@ def _interpolator(self: Any, x: Any) -> Any:
         raise refused(f"A {type(self).__name__} object", "nobody has written it")
     axis = self._y_axis if np.ndim(x) else 0
     return at_points(x, lambda v: _Interpolator.__call__(self, v), slope, axis)
+
+
+lifted(twin=_interpolator, wrt=("x",), samples=_interp1d_samples)(_Interpolator.__call__)
 
 
 def _derivative_of(f: Any, x: Any) -> Any:
@@ -134,17 +143,7 @@ def _interp1d_slope(f: Any, x: Any) -> Any:
     return np.moveaxis(slope, tuple(range(n, n + f.axis)), tuple(range(f.axis)))
 
 
-@method_twin(
-    interpolate.BarycentricInterpolator,
-    "__call__",
-    ("x",),
-    lambda rng: [
-        (
-            interpolate.BarycentricInterpolator(x := knots(rng), rng.normal(size=7)),
-            between(rng, x, 3),
-        )
-    ],
-)
+@method_twin(interpolate.BarycentricInterpolator.__call__)
 def _barycentric(self: Any, x: Any) -> Any:
     axis = self._y_axis if np.ndim(x) else 0
     return at_points(
@@ -153,6 +152,18 @@ def _barycentric(self: Any, x: Any) -> Any:
         functools.partial(_derivative_of, self),
         axis,
     )
+
+
+lifted(
+    twin=_barycentric,
+    wrt=("x",),
+    samples=lambda rng: [
+        (
+            interpolate.BarycentricInterpolator(x := knots(rng), rng.normal(size=7)),
+            between(rng, x, 3),
+        )
+    ],
+)(interpolate.BarycentricInterpolator.__call__)
 
 
 # Integrals between limits
@@ -212,7 +223,7 @@ def _method_of_integral(cls: Any, name: str, samples: Any) -> None:
             lambda x: called(self, x, 0, **(at if name == "integrate" else {"ext": 1})),
         )
 
-    method_twin(cls, name, ("a", "b"), samples)(twin)
+    lifted(twin=method_twin(original)(twin), wrt=("a", "b"), samples=samples)(original)
 
 
 _method_of_integral(interpolate.PPoly, "integrate", _integral_samples)

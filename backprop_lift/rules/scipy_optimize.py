@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import optimize
 
-from .._lift import locally_constant
+from .._lift import lifted, locally_constant
 from . import _scipy_minima  # noqa: F401 - it registers
 from ._implicit import (
     elementwise_root,
@@ -21,6 +21,11 @@ from ._implicit import (
 from ._solvers import NO_SAMPLES, SolverCall, elementwise, solver_twin
 
 __all__: list[str] = []
+
+
+def _solver(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...] = ("args",)) -> None:
+    lifted(twin=solver_twin(original, twin), wrt=wrt, samples=samples)(original)
+
 
 # Roots of one equation
 
@@ -77,8 +82,8 @@ _BRACKETED_SAMPLES: Final = [(_cubic, 0, 3, (1.3, 4.0)), (_cubic, -1, 2, (0.4, 0
 for _original in (
     optimize.brentq, optimize.brenth, optimize.bisect, optimize.ridder, optimize.toms748
 ):  # fmt: skip
-    solver_twin(_original, _bracketed, _BRACKETED_SAMPLES)
-solver_twin(
+    _solver(_original, _bracketed, _BRACKETED_SAMPLES)
+_solver(
     optimize.newton,
     _newton,
     [
@@ -87,10 +92,10 @@ solver_twin(
         (_cubic, np.array([1, 2]), _cubic_slope, (np.array([1.3, 0.4]), np.array([4.0, 0.7]))),
     ],
 )
-solver_twin(optimize.root_scalar, _root_scalar, [(_cubic, (1.3, 4.0), "brentq", (0, 3))])
+_solver(optimize.root_scalar, _root_scalar, [(_cubic, (1.3, 4.0), "brentq", (0, 3))])
 
 if elementwise is not None:
-    solver_twin(elementwise.find_root, _find_root, NO_SAMPLES)
+    _solver(elementwise.find_root, _find_root, NO_SAMPLES)
     for _original in (elementwise.bracket_root, elementwise.bracket_minimum):
         locally_constant(_original)
 
@@ -134,9 +139,9 @@ def _decaying(x: Any, a: Any) -> Any:
     return np.exp(-a * x)
 
 
-solver_twin(optimize.fsolve, _fsolve, [(_circle, [1, 1], (2.3, 1.4)), (_cubic, 1, (1.3, 4.0))])
-solver_twin(optimize.root, _root, NO_SAMPLES)
-solver_twin(
+_solver(optimize.fsolve, _fsolve, [(_circle, [1, 1], (2.3, 1.4)), (_cubic, 1, (1.3, 4.0))])
+_solver(optimize.root, _root, NO_SAMPLES)
+_solver(
     optimize.fixed_point,
     _fixed_point,
     [(_decaying, 1, (0.8,)), (_decaying, np.array([1, 2]), (np.array([0.8, 1.3]),))],
@@ -145,4 +150,4 @@ for _original in (
     optimize.broyden1, optimize.broyden2, optimize.anderson, optimize.linearmixing,
     optimize.diagbroyden, optimize.excitingmixing, optimize.newton_krylov,
 ):  # fmt: skip
-    solver_twin(_original, _nonlinear_solver, NO_SAMPLES)
+    _solver(_original, _nonlinear_solver, NO_SAMPLES)
