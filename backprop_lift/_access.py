@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from ._apply import applied
 from ._bvar import (
@@ -246,7 +246,7 @@ def _replaced(v: Any, key: Any, part: Any) -> Any:
     return record(tape, value, scaled_grad, parents, _SET)
 
 
-_SET = Named("set_var")
+_SET: Final = Named("set_var", symbolic_zeros=True)
 
 
 def _with_part(value: Any, key: Any, part: Any) -> Any:

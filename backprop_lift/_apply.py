@@ -11,6 +11,7 @@ from ._bvar import (
     BVar,
     _bvar,
     _site,
+    bare,
     collect,
     has_bvar,
     is_complex,
@@ -46,7 +47,7 @@ def applied(
     token : callable, optional
         Makes the token of the result; by default the tape does.
     """
-    xs = tuple(map(collect, xs))
+    xs = tuple([collect(bare(x)) for x in xs])
     on = [i for i, x in enumerate(xs) if x.__class__ is BVar]
     if not on:
         found = op.function(*xs, **settings)

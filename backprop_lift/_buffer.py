@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -193,7 +194,7 @@ class Buffer:
                 lambda contents: getattr(contents, name)(*args, **kwargs)
             )
         if name in _IN_PLACE:
-            return lambda *args, **kwargs: _IN_PLACE[name](self, *args, **kwargs)
+            return partial(_IN_PLACE[name], self)
         found = getattr(contents, name)
         if not callable(found):
             return found
@@ -332,7 +333,7 @@ def _put(buffer: Buffer, *args: Any, **settings: Any) -> None:
     call(np.put, buffer, *args, **settings)
 
 
-_IN_PLACE: Final = {"fill": _fill, "sort": _sort, "put": _put}
+_IN_PLACE: Final[dict[str, Callable[..., None]]] = {"fill": _fill, "sort": _sort, "put": _put}
 def _binary_method(operation: Any, reflected: bool) -> Any:
     def method(self: Buffer, other: Any) -> Any:
         x, y = self._contents(), contents_of(other)

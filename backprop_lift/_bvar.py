@@ -571,10 +571,11 @@ def finite(value: Any) -> bool:
 class Named:
     """The name of an operation that has no rule object of its own."""
 
-    __slots__ = ("name", "slope", "where")
+    __slots__ = ("name", "slope", "symbolic_zeros", "where")
 
-    def __init__(self, name: str, slope: Any = None) -> None:
+    def __init__(self, name: str, slope: Any = None, *, symbolic_zeros: bool = False) -> None:
         self.name = name
+        self.symbolic_zeros = symbolic_zeros
         self.where = ""
         self.slope = slope
 
@@ -1232,7 +1233,7 @@ def collect(container: Any) -> Any:
     return record(tape, value, scaled_grad, parents, _COLLECT)
 
 
-_COLLECT: Final = Named("collect_var")
+_COLLECT: Final = Named("collect_var", symbolic_zeros=True)
 
 
 def collect_array(nested: Any, dtype: Any = None) -> Any:

@@ -10,6 +10,7 @@ subgradient that splits equally between them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -105,13 +106,16 @@ def _gradient_by_limits(again: Callable[..., Any], values: list[Any]) -> Callabl
                 return [_row(dzdx) for dzdx in here]
             return [_row(dzdx) for dzdx in ((dzdxs,) if len(values) == 1 else dzdxs)]
 
+        def moved(i: int, shift: Any) -> Any:
+            return at({i: shift})[i]
+
         rows = [_row(x) for x in values]
         here = backprop_with(again, *values)[1](dzdy)
         here = (here,) if len(values) == 1 else here
         if has_bvar(list(here)):
             return list(here)
         found = [
-            _limit(row, _row(dzdx), lambda shift, i=i: at({i: shift})[i])
+            _limit(row, _row(dzdx), partial(moved, i))
             for i, (row, dzdx) in enumerate(zip(rows, here, strict=True))
         ]
         if not all(np.all(np.isfinite(row)) for row in found):  # singular in another argument

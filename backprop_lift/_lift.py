@@ -343,9 +343,11 @@ def refusing(function: Any, name: str, reason: str, where: str = "") -> Any:
         on = [v for v in found if v._bvar_space.tape is tape]
         result = twin(*(_off(a, tape) for a in args), **{k: _off(a, tape) for k, a in kwargs.items()})
         site = _site()
+        held: list[Any] = [i for i, a in enumerate(args) if has_bvar(a)]
+        held += [key for key, a in kwargs.items() if has_bvar(a)]
 
         def refuse(dzdy: Any) -> Any:
-            raise _no_gradient(name, reason, where, site)
+            raise _no_gradient(name, reason, where, site, _named(held, function))
 
         rule = _Refusal(name, where)
         parents = tuple((v._bvar_at, v._bvar_space) for v in on)
@@ -354,7 +356,8 @@ def refusing(function: Any, name: str, reason: str, where: str = "") -> Any:
             try:
                 return record(tape, result, refuse, parents, rule)
             except Exception as error:
-                raise _no_gradient(name, reason, where, site) from error
+                at = _named(held, function)
+                raise _no_gradient(name, reason, where, site, at) from error
 
         return then(result, finish)
 
@@ -368,8 +371,26 @@ class _Refusal:
         self.name, self.where = name, where
 
 
-def _no_gradient(name: str, reason: str, where: str, site: Any) -> NoGradientError:
-    facts = {"why": reason} if reason else {}
+def _named(held: list[Any], function: Any) -> str:
+    """Names of arguments, from their places in a call."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError):
+        parameters = ()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    found = [
+        place
+        if isinstance(place, str)
+        else names[place]
+        if place < len(names)
+        else f"argument {place + 1}"
+        for place in held
+    ]
+    return ", ".join(found)
+
+
+def _no_gradient(name: str, reason: str, where: str, site: Any, at: str) -> NoGradientError:
+    facts = {"at": at, "why": reason} if reason else {"at": at}
     if where:
         facts["declared"] = where
     if site is not None:

@@ -192,8 +192,8 @@ def _joined(keys: list[tuple[str, int | None]], dzdxs: Iterable[Any]) -> tuple[A
 def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
     """A function on BVars as one Op, and so as one node: the checkpoint.
 
-    The lifted Op keeps its arguments and nothing else, and runs the function again when the
-    sweep comes to it: memory is traded for a second run.
+    The lifted Op keeps its arguments and its result, and runs the function again when the sweep
+    comes to it: memory is traded for a second run.
 
     Parameters
     ----------

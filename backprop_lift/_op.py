@@ -147,11 +147,37 @@ class Op:
         return self.run(*xs, **settings)[1](dzdy)
 
     def pulled(self, xs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, Pullback]:
-        """The result, and the scaled gradient as it was written: a tuple, `ZERO` in it allowed."""
+        """The result, and the scaled gradient as it was written.
+
+        Parameters
+        ----------
+        xs : tuple
+        settings : dict
+
+        Returns
+        -------
+        y : object
+        pulled : callable
+            From `dzdy` to a tuple of one cotangent for each argument, not yet fitted to it, and
+            `ZERO` where nothing flows.
+        """
         return self.opened(self.function(*xs, **settings), xs)
 
     def opened(self, found: Any, xs: tuple[Any, ...]) -> tuple[Any, Pullback]:
-        """What `pulled` gives, from what the function gave."""
+        """What `pulled` gives, from what the function gave.
+
+        Parameters
+        ----------
+        found : object
+            What `function` returned.
+        xs : tuple
+            What it was given.
+
+        Raises
+        ------
+        CotangentError
+            If it is no pair of a result and a function.
+        """
         if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
             raise CotangentError(
                 f"The op {self.name} did not return (y, scaled_grad).",

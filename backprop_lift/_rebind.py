@@ -224,7 +224,7 @@ class _World:
         if lifted is cls or not isinstance(lifted, type) or isinstance(value, types.ModuleType):
             return value
         try:
-            twin = object.__new__(lifted)
+            twin: Any = object.__new__(lifted)
         except TypeError:  # made by a class of C
             return value
         object.__setattr__(twin, "__dict__", value.__dict__)
@@ -334,14 +334,14 @@ class _World:
             getattr(original, "__module__", None) or ""
         ).startswith("numpy")
 
-        entered = _dressed(entered, original)
-        self.originals[id(entered)] = (entered, original)
+        around = _dressed(entered, original)
+        self.originals[id(around)] = (around, original)
         if isinstance(original, type):
-            entered.dtype = np.dtype(original)  # so that it still serves as a dtype
+            around.dtype = np.dtype(original)  # so that it still serves as a dtype
         for name in ("reduce", "accumulate", "outer", "at", "nin", "nout", "nargs"):
             if isinstance(original, np.ufunc):
-                setattr(entered, name, getattr(original, name))
-        return entered
+                setattr(around, name, getattr(original, name))
+        return around
 
     def _bound_stand_in(self, original: Any, stand_in: Any) -> Any:
         bound = functools.partial(stand_in, self) if stand_in in _NEEDS_WORLD else stand_in
@@ -500,7 +500,7 @@ class _World:
         if "__slots__" in vars(cls):
             methods["__slots__"] = ()
         try:
-            lifted_cls = type(cls)(cls.__name__, (cls,), methods)
+            lifted_cls: Any = type(cls)(cls.__name__, (cls,), methods)  # type: ignore[misc]
         except Exception:  # a metaclass with rules of its own
             return cls
         self.classes[cls] = lifted_cls
@@ -515,8 +515,10 @@ class _World:
             if isinstance(inner, types.FunctionType):
                 return type(member)(self.lifted_value(inner))
         if isinstance(member, property):
-            parts = [f and self.lifted_value(f) for f in (member.fget, member.fset, member.fdel)]
-            return property(*parts, member.__doc__)
+            fget, fset, fdel = (
+                f and self.lifted_value(f) for f in (member.fget, member.fset, member.fdel)
+            )
+            return property(fget, fset, fdel, member.__doc__)
         return None
 
 
@@ -668,7 +670,7 @@ def _hasattr(value: Any, name: str) -> bool:
 @_stands_in(super, world=True)
 def _super(world: _World, *args: Any) -> Any:
     if args:
-        return _Super(world, super(*map(world.original_of, args)))  # type: ignore[misc]
+        return _Super(world, super(*map(world.original_of, args)))
     frame = sys._getframe(1)
     cls = frame.f_locals["__class__"]
     return _Super(world, super(cls, frame.f_locals[frame.f_code.co_varnames[0]]))
@@ -801,7 +803,8 @@ def _constructor(original: Any) -> Any:
 def _constructed(original: Any, args: Any, kwargs: Any) -> Any:
     """A constructor with a BVar among its arguments."""
     if original is np.full or original is np.full_like:
-        (first, value, *rest) = (*args, *([kwargs.pop("fill_value")] if len(args) < 2 else ()))
+        first, rest = args[0], args[2:]
+        value = args[1] if len(args) > 1 else kwargs.pop("fill_value")
         if not has_bvar(value):
             return fresh(original(_plainly(first), value, *rest, **kwargs))
         shape = _representative(first) if original is np.full else np.shape(_representative(first))

@@ -221,7 +221,9 @@ class _Run:
                 for key in path:
                     part, y = _part(part, key, y), _part(y, key, y)
                 if part is not None and part is not ZERO:
-                    yield v._bvar_at, fitted(part, v._bvar_space, None, rule)
+                    part = fitted(part, v._bvar_space, None, rule)
+                if part is not ZERO:
+                    yield v._bvar_at, part
         elif not self.outputs:
             whole = Token(None, self.y)
             if whole.shape is not None:

@@ -239,7 +239,7 @@ def parts_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
     if cls is list or cls is tuple or issubclass(cls, (list, tuple)):
         return enumerate(value)
     if issubclass(cls, Mapping):
-        return value.items()
+        return value.items()  # type: ignore[no-any-return]  # a mapping's items are pairs
     if cls in _registered:
         return None
     return fields_of(value) if is_record(value) else None
@@ -264,7 +264,7 @@ def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
         if issubclass(cls, dict):
             filled_dict = cls.__new__(cls)
             if hasattr(value, "default_factory"):
-                filled_dict.default_factory = value.default_factory  # type: ignore[attr-defined]
+                filled_dict.default_factory = value.default_factory
             for key, part in parts:
                 dict.__setitem__(filled_dict, key, part)
             return filled_dict

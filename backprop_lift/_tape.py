@@ -289,12 +289,14 @@ def fitted(dzdx: Any, token: Token, dzdy: Any, rule: Any = None) -> Any:
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    return len(shape) <= len(to) and all(
+    return not shape or len(shape) <= len(to) and all(
         m in (1, n) for m, n in zip(reversed(shape), reversed(to), strict=False)
     )
 
 
 def _summed_to(dzdx: Any, shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return dzdx.sum()
     extra = dzdx.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and dzdx.shape[extra + i] != 1
@@ -346,6 +348,8 @@ def _fitted_structure(dzdx: Any, primal: Any, dzdy: Any, rule: Any) -> Any:
         dzdpart = given.get(key)
         missing = dzdpart is None or dzdpart is ZERO
         fits.append((key, ZERO if missing else fitted(dzdpart, Token(None, part), dzdy, rule)))
+    if all(part is ZERO for _, part in fits):
+        return ZERO
     return rebuilt(primal, fits)
 
 

@@ -5,6 +5,7 @@ Three styles, as there: reading fields, splitting records, and layers with a gra
 """
 
 import dataclasses
+import itertools
 from typing import Any
 
 from speed import show  # before numpy: it sets the number of threads
@@ -16,12 +17,16 @@ from backprop_lift import grad_bp, lifted, split_var, twin_of  # isort: skip
 
 @dataclasses.dataclass
 class Layer:
+    """One layer: weights of shape (m, n), biases of shape (m,)."""
+
     w: Any
     b: Any
 
 
 @dataclasses.dataclass
 class Network:
+    """Three layers."""
+
     first: Layer
     second: Layer
     third: Layer
@@ -119,7 +124,7 @@ def main():
     net = Network(
         *(
             Layer(rng.uniform(-0.5, 0.5, (m, n)), rng.uniform(-0.5, 0.5, m))
-            for n, m in zip(sizes, sizes[1:], strict=False)
+            for n, m in itertools.pairwise(sizes)
         )
     )
     x, target = rng.uniform(size=784), rng.uniform(size=10)

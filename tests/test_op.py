@@ -3,6 +3,7 @@
 import math
 import operator
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,17 +12,21 @@ from backprop_lift import (
     ZERO,
     Op,
     bp_op,
+    collect_var,
     compose_op,
     eval_bp,
     grad_bp,
     id_op,
     lift_op,
+    lifted,
+    no_grad,
     op_coerce,
     op_const,
     op_iso,
     op_lens,
     op_tup,
     registry,
+    set_var,
     twin_of,
 )
 from backprop_lift.errors import (
@@ -332,6 +337,17 @@ def test_lift_op_with_variadic_signature_gives_each_its_cotangent():
     assert grad_bp(weighted, 1.0, 2.0, 3.0) == (1.0, 2.0, 0.0)
 
 
+def test_lift_op_serves_in_composites(mine):
+    @lifted(into=mine)
+    def f(x):
+        out = np.zeros(3)
+        out[1] = halved(x, parts=4)
+        out[2] = lift_op(SQUARE)(x)
+        return lift_op(Op(lambda v: (v.sum(), lambda dzdy: dzdy * np.ones(v.shape))))(out)
+
+    assert grad_bp(mine[f].twin, 3.0) == 0.25 + 6.0
+
+
 def test_lift_op_with_a_name_is_checked():
     from backprop_lift.gradcheck import check
 
@@ -365,6 +381,35 @@ def test_no_grad_op_is_not_asked_by_a_symbolic_zero():
     drop = lift_op(Op(lambda x, y: (x, lambda dzdy: (dzdy, ZERO))))
 
     assert grad_bp(lambda x: drop(x, refusing(x)), 2.0) == 1.0
+
+
+def test_no_grad_op_is_not_asked_by_a_structure_of_symbolic_zeros():
+    refusing = lift_op(Op.no_grad(lambda x: (x, [x])))
+    drop = lift_op(Op(lambda t, x: (x, lambda dzdy: ((ZERO, [ZERO]), dzdy))))
+
+    assert grad_bp(lambda x: drop(refusing(x), x), 2.0) == 1.0
+
+
+def test_no_grad_op_is_not_asked_by_parts_that_nothing_reached():
+    refusing = lift_op(Op.no_grad(lambda x: (x, x)))
+
+    assert grad_bp(lambda x: set_var(refusing(x), 0, x)[0], 2.0) == 1.0
+    assert grad_bp(lambda x: collect_var([refusing(x), x])[1], 2.0) == 1.0
+
+
+def test_no_grad_names_the_arguments_that_ask(mine):
+    @no_grad("not yet", into=mine)
+    def f(a, b=1.0, *rest, k=0.0):
+        return a * b
+
+    for call, at in {
+        lambda x: mine[f].twin(2.0, x, k=x): "b, k",
+        lambda x: mine[f].twin(x): "a",
+        lambda x: mine[f].twin(1.0, 2.0, x): "argument 3",
+    }.items():
+        with pytest.raises(NoGradientError) as caught:
+            grad_bp(call, 2.0)
+        assert caught.value.facts["at"] == at
 
 
 def test_no_grad_op_refuses_without_a_tape():
@@ -416,6 +461,22 @@ def test_bp_op_takes_settings_and_records():
     f = lift_op(bp_op(lambda layer, factor=1.0: factor * layer["w"] * layer["b"]))
 
     assert grad_bp(f, {"w": 2.0, "b": 3.0}, factor=10.0) == {"w": 30.0, "b": 20.0}
+
+
+def test_bp_op_needs_less_memory():
+    def chain(x):
+        for _ in range(12):
+            x = np.sin(x)
+        return x
+
+    def peak(step):
+        tracemalloc.start()
+        grad_bp(lambda x: np.sum(step(step(step(x)))), np.ones(100_000))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(lift_op(bp_op(chain))) < 0.6 * peak(chain)
 
 
 @pytest.mark.parametrize("argument", [lambda x: 2.0 * x, lambda x: 2.0])

@@ -240,9 +240,14 @@ def check_sample(
     try:
         with quiet(), limited(seconds):
             options: dict[str, Any] = {"seed": seed, "diagnose": diagnose, "alone": alone}
-            CallCheck(f, sample, run, entry, report, **options).run_all()
+            CallCheck(_callable(f), sample, run, entry, report, **options).run_all()
     except TimeIsUp:
         report.problems.append(Problem("untold", f"it took longer than {seconds} seconds"))
     except UntoldError as reason:
         report.problems.append(Problem("untold", str(reason)))
     return report
+
+
+def _callable(f: Any) -> Any:
+    """The function itself, or what reads a property of a class that is written in C."""
+    return f if callable(f) else f.__get__

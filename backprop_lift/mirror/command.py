@@ -15,6 +15,7 @@ from ..errors import LiftError, MirrorError
 from . import report
 from .ledger import Ledger
 from .make import folder_of, mirror_of
+from .page import page_text
 from .recording import recorded_while
 from .survey import quietly_imported
 from .write import LEDGER, compared, write, write_beside
@@ -128,6 +129,8 @@ def _mirror(given: argparse.Namespace) -> int:
     write(folder, made.files)
     if beside:
         write_beside(folder.parent, beside)
+    if given.html:
+        write_beside(Path(given.html).parent, {Path(given.html).name: page_text(made.plan, made.ledger)})
     report.show(made.plan, made.ledger)
     said = "was up to date" if current else "is written"
     print(f"{folder} {said}: import {name}")

@@ -54,6 +54,8 @@ def array_of(x: Any) -> Any:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """Return the shape of a number or array, or of the one that nested sequences make."""
+    if x.__class__ is np.ndarray:
+        return x.shape  # type: ignore[no-any-return]
     return np.shape(array_of(x) if isinstance(x, (list, tuple)) else x)
 
 

@@ -17,7 +17,7 @@ from scipy import interpolate
 
 from .._bvar import has_bvar
 from .._lift import lifted
-from .._registry import dotted_name
+from .._registry import dotted_name, registry
 from ._implicit import plain, settled, with_value
 from ._interpolation import NO_SAMPLES, between, called, knots, refused
 from ._scipy_grids import on_grid_of
@@ -139,18 +139,47 @@ def _of_bvars(made: Any, terms: list[_Cardinal]) -> Any:
     return found
 
 
+def _makes(twin: Any, wrt: tuple[str, ...], original: Any) -> None:
+    """Register the twin of what makes an interpolant.
+
+    It is in force for plain data too, since what it makes may be called with BVars. That of a
+    class is a class.
+    """
+    lifted(twin=twin, wrt=wrt, samples=NO_SAMPLES)(original)
+    entry = registry[original]
+    if isinstance(original, type):  # its methods have twins when all rules are there
+        entry._twin, entry.make_twin = None, functools.partial(_aware_class, original, twin)
+    else:
+        entry._twin = twin
+
+
 @functools.cache
-def _aware_class(cls: type) -> type:
-    """A subclass whose methods are twins, so that its objects can be called with BVars."""
+def _aware_class(cls: Any, twin: Any = None) -> Any:
+    """A subclass whose methods are twins, so that its objects can be called with BVars.
+
+    Parameters
+    ----------
+    cls : type
+    twin : callable, optional
+        Makes an object of data that are BVars.
+    """
     names: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     names["_aware_of_bvars"] = True
     for base in reversed(cls.__mro__):
         for name, member in vars(base).items():
-            entry = registry.find(member) if callable(member) else None
+            entry = registry.find(member) if inspect.isfunction(member) else None
             if entry is not None and entry.kind == "twin":
                 names[name] = entry.twin
     for name in {"derivative", "antiderivative"} & set(dir(cls)):
         names[name] = _aware_method(getattr(cls, name))
+    if twin is not None:
+
+        def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            if has_bvar(args) or has_bvar(kwargs):
+                return twin(*args, **kwargs)
+            return object.__new__(cls)
+
+        names["__new__"] = new
     return type(cls.__name__, (cls,), names)
 
 
@@ -211,7 +240,7 @@ def _maker(original: Any, data: str, *, columns: bool = False) -> Callable[[Any]
             many = functools.partial(_Columns, make) if columns else make
             return _of_bvars(made, [_Cardinal(many, y)])
 
-        lifted(twin=twin, wrt=(data,), samples=NO_SAMPLES)(original)
+        _makes(twin, (data,), original)
 
     return register
 
@@ -239,6 +268,7 @@ _maker(interpolate.make_interp_spline, "y")(_boundary)
 
 
 _maker(interpolate.make_lsq_spline, "y")(_nothing)
+_maker(interpolate.BSpline, "c")(_nothing)
 
 
 _maker(interpolate.KroghInterpolator, "yi")(_nothing)
@@ -284,7 +314,7 @@ def _beyond_nodes(f: Any, x: Any, value: Any) -> Any:
     return np.expand_dims(beyond, (*range(before), *range(-after, 0)))
 
 
-lifted(twin=_interp1d, wrt=("y",), samples=NO_SAMPLES)(interpolate.interp1d)
+_makes(_interp1d, ("y",), interpolate.interp1d)
 
 
 def _hermite(x: Any, y: Any, dydx: Any, axis: int = 0, extrapolate: Any = None) -> Any:
@@ -311,7 +341,7 @@ def _hermite_terms(x: Any, y: Any, dydx: Any, axis: int, extrapolate: Any) -> li
     ]
 
 
-lifted(twin=_hermite, wrt=("y", "dydx"), samples=NO_SAMPLES)(interpolate.CubicHermiteSpline)
+_makes(_hermite, ("y", "dydx"), interpolate.CubicHermiteSpline)
 
 
 def _pchip(x: Any, y: Any, axis: int = 0, extrapolate: Any = None) -> Any:
@@ -354,7 +384,20 @@ def _pchip_end(h0: Any, h1: Any, m0: Any, m1: Any) -> Any:
     return np.where(against, 0.0, np.where(steep, 3.0 * m0, d))
 
 
-lifted(twin=_pchip, wrt=("y",), samples=NO_SAMPLES)(interpolate.PchipInterpolator)
+_makes(_pchip, ("y",), interpolate.PchipInterpolator)
+
+
+def _of_plain_data(original: Any) -> None:
+    """Register what makes an interpolant that is not differentiated in its data."""
+
+    def twin(*args: Any, **kwargs: Any) -> Any:
+        raise refused(dotted_name(original), "its data are BVars")
+
+    _makes(twin, (), original)
+
+
+for _original in (interpolate.Akima1DInterpolator, interpolate.PPoly, interpolate.BPoly):
+    _of_plain_data(_original)
 
 
 def _pchip_interpolate(xi: Any, yi: Any, x: Any, der: Any = 0, axis: int = 0) -> Any:
@@ -417,7 +460,7 @@ def _regular_grid(points: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
     return _of_values(_GridOfBVars, made, settled(values)) if has_bvar(values) else _aware(made)
 
 
-lifted(twin=_regular_grid, wrt=("values",), samples=NO_SAMPLES)(interpolate.RegularGridInterpolator)
+_makes(_regular_grid, ("values",), interpolate.RegularGridInterpolator)
 
 
 def _rectangle(x: Any, y: Any, z: Any, *args: Any, **kwargs: Any) -> Any:
@@ -439,4 +482,4 @@ def _rectangle(x: Any, y: Any, z: Any, *args: Any, **kwargs: Any) -> Any:
     return _of_values(_RectangleOfBVars, made, coefficients)
 
 
-lifted(twin=_rectangle, wrt=("z",), samples=NO_SAMPLES)(interpolate.RectBivariateSpline)
+_makes(_rectangle, ("z",), interpolate.RectBivariateSpline)

@@ -73,7 +73,7 @@ def _matmul_x2_grad(dzdy: Any, x1: Any, x2: Any) -> Any:
     if n1 > 2:  # one matrix for the whole batch: a single product instead of a sum of products
         x1 = x1.reshape(-1, x1.shape[-1])
         dzdy = dzdy.reshape(-1, *x2.shape[1:])
-    return dzdy @ x1 if n2 == 1 else x1.T @ dzdy
+    return dzdy.dot(x1) if n2 == 1 else x1.T @ dzdy
 
 
 _matmul_samples = _pairs(
