@@ -13,8 +13,10 @@ from ._apply import applied
 from ._bvar import (
     BVar,
     Named,
+    _frozen_key,
     _item,
     _operand,
+    _plain_key,
     _read,
     _root,
     collect,
@@ -25,7 +27,7 @@ from ._bvar import (
     youngest,
 )
 from ._op import op_iso
-from ._path import by_name, keys_of, steps_of
+from ._path import ITSELF, by_name, keys_of, steps_of
 from ._space import ZERO, is_record, parts_of, rebuilt
 from .errors import PathError
 
@@ -94,10 +96,7 @@ def preview_var(v: Any, path: Any) -> Any:
     >>> preview_var([1.0, "no"], [0, float]), preview_var([1.0, "no"], [1, float])
     (1.0, None)
     """
-    try:
-        return next(_parts_at(v, steps_of(path)), None)
-    except PathError:
-        return None
+    return next(_parts_at(v, steps_of(path), lenient=True), None)
 
 
 def to_list_of_var(v: Any, path: Any) -> list[Any]:
@@ -160,13 +159,13 @@ def over_var(v: Any, path: Any, f: Callable[[Any], Any]) -> Any:
     return _over(v, steps_of(path), lambda read: f(read()))
 
 
-def _parts_at(v: Any, steps: list[Any]) -> Iterator[Any]:
+def _parts_at(v: Any, steps: list[Any], *, lenient: bool = False) -> Iterator[Any]:
     if not steps:
         yield v
         return
     step, *rest = steps
-    for key in list(keys_of(_stepped(v), step)):
-        yield from _parts_at(v if key is None else _part(v, key), rest)
+    for key in list(keys_of(_stepped(v), step, lenient=lenient)):
+        yield from _parts_at(v if key is ITSELF else _part(v, key), rest, lenient=lenient)
 
 
 def _over(v: Any, steps: list[Any], f: Callable[[Callable[[], Any]], Any]) -> Any:
@@ -174,10 +173,15 @@ def _over(v: Any, steps: list[Any], f: Callable[[Callable[[], Any]], Any]) -> An
     if not steps:
         return f(lambda: v)
     step, *rest = steps
-    for key in list(keys_of(_stepped(v), step)):
-        read = partial(_part, v, key) if key is not None else partial(_itself, v)
-        part = _over(read(), rest, f) if rest else f(read)
-        v = part if key is None else _replaced(v, key, part)
+    shell = _stepped(v)
+    changed = []
+    for key in list(keys_of(shell, step)):
+        read = partial(_part, v, key) if key is not ITSELF else partial(_itself, v)
+        changed.append((key, _over(read(), rest, f) if rest else f(read)))
+    if step is ... and parts_of(shell) is not None:
+        return collect(rebuilt(shell, changed))
+    for key, part in changed:
+        v = part if key is ITSELF else _replaced(v, key, part)
     return v
 
 
@@ -207,7 +211,7 @@ def _replaced(v: Any, key: Any, part: Any) -> Any:
     root = _root(v)
     parts = parts_of(root)
     if parts is None and not by_name(root, key):
-        return set_item(v, key, part)
+        return set_item(v, _frozen_key(_plain_key(key)), part)
     if isinstance(root, (list, tuple)) and key.__class__ is slice:
         indices = range(*key.indices(len(root)))
         if len(indices) != len(_root(part)):

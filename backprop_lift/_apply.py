@@ -88,6 +88,8 @@ def applied(
         tape.append((CALL, scaled_grad, parents, op, _site()))
         return _bvar(y, its_token, at)
 
+    if op.refusal is not None and has_bvar(plain):  # at the levels below, it refuses as well
+        return finish((applied(op, plain, settings), _refusing(op, on, site)))
     found = op.function(*plain, **settings)
     return finish(found) if found.__class__ is tuple else then(found, finish)
 

@@ -18,7 +18,7 @@ from ._effect import comes_later, refused_inside, running_as_node
 from ._lift import Rule, _with_signature, signature_of
 from ._op import Op, _place_of
 from ._registry import Entry, Kind, Registry, dotted_name, registry
-from ._run import _lifted, backprop_with
+from ._run import _lifted, _recorded, _Run, backprop_with
 from ._space import parts_of
 from .errors import RuleError, TapeError
 
@@ -114,6 +114,7 @@ def _registered(
     signature = signature_of(op.function if text is None else like, text, where)
     like.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
     op = _renamed(op, dotted_name(like), where)
+    _check_call(op, signature, wrt)
     given = op.function
     names = tuple(signature.parameters)
 
@@ -143,6 +144,32 @@ def _registered(
     entry = Entry(function, kind, op.name, where, rule, samples, op.refusal or "", None, function)
     into.add(entry, replace=replace)
     return function
+
+
+def _check_call(op: Op, signature: inspect.Signature, wrt: Iterable[str] | None) -> None:
+    """Find at the definition that an Op cannot be called as its signature says."""
+    by_position, by_name = 0, {}
+    for name, p in signature.parameters.items():
+        if p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD:
+            return
+        if (
+            name in wrt
+            if wrt is not None
+            else p.default is p.empty and p.kind is not p.KEYWORD_ONLY
+        ):
+            by_position += 1
+        else:
+            by_name[name] = None
+    try:
+        inspect.signature(op.function).bind(*[None] * by_position, **by_name)
+    except ValueError:  # it has no signature
+        return
+    except TypeError as error:
+        raise RuleError(
+            f"{op.name} has the signature {signature}, by which its Op cannot be called: {error}.",
+            "The Op receives differentiable parameters by position, and settings by name.",
+            defined=op.where,
+        ) from None
 
 
 def _renamed(op: Op, name: str, where: str) -> Op:
@@ -222,13 +249,13 @@ def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
     """
 
     def run(*xs: Any, **settings: Any) -> tuple[Any, Callable[[Any], Any]]:
-        again = partial(f, **settings)
-        y = applied(op, xs, settings) if has_bvar(xs) else _run_once(op, _lifted(f), xs, settings)
+        once = _guarded(op, partial(_lifted(f), **settings))
+        y = applied(op, xs, settings) if has_bvar(xs) else _plainly(op, once, xs)
 
         def scaled_grad(dzdy: Any) -> Any:
-            found, scaled_grad = backprop_with(_guarded(op, again), *xs)
-            _check_same(op, y, found)
-            return scaled_grad(dzdy)
+            rerun = _recorded(once, {}, _Run(op.name, xs))
+            _check_same(op, y, rerun.y)
+            return rerun.gradient(rerun.nodes, dzdy)  # freed as the sweep passes
 
         return y, scaled_grad
 
@@ -237,8 +264,8 @@ def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
     return op
 
 
-def _run_once(op: Op, f: Callable[..., Any], xs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-    y = _guarded(op, f)(*xs, **settings)
+def _plainly(op: Op, once: Callable[..., Any], xs: tuple[Any, ...]) -> Any:
+    y = once(*xs)
     if has_bvar(y):
         raise TapeError(
             f"{op.name} depends on a BVar that is not an argument, so it cannot be one node.",
@@ -251,10 +278,10 @@ def _run_once(op: Op, f: Callable[..., Any], xs: tuple[Any, ...], settings: dict
 def _guarded(op: Op, f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, with effects in it refused."""
 
-    def guarded(*xs: Any, **settings: Any) -> Any:
+    def guarded(*xs: Any) -> Any:
         before = running_as_node.set(op.name)
         try:
-            y = f(*xs, **settings)
+            y = f(*xs)
         finally:
             running_as_node.reset(before)
         if comes_later(y):

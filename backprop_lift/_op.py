@@ -16,7 +16,7 @@ import numpy as np
 
 from ._effect import comes_later
 from ._space import ZERO, add, one, parts_of, rebuilt, zero
-from .errors import CotangentError, IsoError, NoGradientError
+from .errors import CotangentError, IsoError, NoGradientError, RuleError
 
 __all__ = ["Op", "compose_op", "id_op", "op_const", "op_iso", "op_tup"]
 
@@ -50,6 +50,11 @@ class Op:
     refusal : str or None
         Of an Op without gradient: the reason, which may be empty.
 
+    Raises
+    ------
+    RuleError
+        If `f` is not callable.
+
     Notes
     -----
     ``op + other``, ``-``, ``*``, ``/``, ``**`` and ``abs`` work on the results of two Ops of the
@@ -73,6 +78,11 @@ class Op:
     def __init__(
         self, f: Callable[..., Any], *, name: str | None = None, complex: bool = False
     ) -> None:
+        if not callable(f):
+            raise RuleError(
+                f"Op was given {f!r}, which is not callable.",
+                "Write Op(f) with f(*xs) -> (y, scaled_grad), or op_const(y).",
+            )
         self.function = f
         self.name, self.where = name or _name_of(f), _place_of(f)
         self.complex = complex

@@ -8,13 +8,16 @@ or one step by itself.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from ._space import is_namedtuple, parts_of
 from .errors import PathError
 
-__all__ = ["by_name", "keys_of", "steps_of"]
+__all__ = ["ITSELF", "by_name", "keys_of", "steps_of"]
+
+# Stands for the key of a value in itself, where a type or a predicate matches.
+ITSELF: Final = object()
 
 
 def steps_of(path: Any) -> list[Any]:
@@ -27,48 +30,56 @@ def by_name(value: Any, step: Any) -> bool:
     return isinstance(step, str) and not isinstance(value, Mapping)
 
 
-def keys_of(value: Any, step: Any) -> Iterator[Any]:
-    """The keys of the parts that a step leads to; `None` stands for the value itself.
+def keys_of(value: Any, step: Any, *, lenient: bool = False) -> Iterator[Any]:
+    """The keys of the parts that a step leads to, or `ITSELF`.
 
     Parameters
     ----------
     value : object
         Plain.
     step : object
+    lenient : bool, optional
+        Let a step lead nowhere where the value has no such part, as types and predicates do.
 
     Raises
     ------
     PathError
-        If the value has no such part. Types and predicates lead nowhere instead.
+        If the value has no such part.
     """
     if isinstance(step, (type, types.UnionType)):
         if isinstance(value, step):
-            yield None
-    elif step is ...:
-        parts = parts_of(value)
-        if parts is not None:
-            yield from [key for key, _ in parts]
-        else:
-            yield from range(_length(value, step))
+            yield ITSELF
     elif callable(step):
         if step(value):
-            yield None
+            yield ITSELF
     else:
-        try:
-            _ = getattr(value, step) if by_name(value, step) else value[step]
-        except (AttributeError, LookupError, TypeError, ValueError):
-            raise _nowhere(value, step) from None
-        if isinstance(value, (list, tuple)) and isinstance(step, int) and step < 0:
-            step += len(value)
-        fields = getattr(type(value), "_fields", ()) if is_namedtuple(type(value)) else ()
-        yield fields.index(step) if step in fields else step
+        found = _each(value) if step is ... else _one(value, step)
+        if found is not None:
+            yield from found
+        elif not lenient:
+            raise _nowhere(value, step)
 
 
-def _length(value: Any, step: Any) -> int:
+def _each(value: Any) -> Iterable[Any] | None:
+    parts = parts_of(value)
+    if parts is not None:
+        return [key for key, _ in parts]
     try:
-        return len(value)
+        return range(len(value))
     except TypeError:
-        raise _nowhere(value, step) from None
+        return None
+
+
+def _one(value: Any, step: Any) -> list[Any] | None:
+    try:
+        _ = getattr(value, step) if by_name(value, step) else value[step]
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    if isinstance(value, (list, tuple)) and isinstance(step, int) and step < 0:
+        return [step + len(value)]
+    if isinstance(step, str) and is_namedtuple(type(value)) and step in value._fields:
+        return [value._fields.index(step)]
+    return [step]
 
 
 def _nowhere(value: Any, step: Any) -> PathError:

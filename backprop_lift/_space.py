@@ -218,12 +218,18 @@ def is_record(value: Any) -> bool:
 
 def fields_of(record: Any) -> list[tuple[str, Any]]:
     """The attributes of a record, as (name, value)."""
+    cls = record.__class__
+    slots = _slot_names.get(cls)
+    if slots is None:
+        slots = _slot_names[cls] = tuple(_slots(cls))
     found = dict(getattr(record, "__dict__", ()))
-    for slot in _slots(record.__class__):
+    for slot in slots:
         if slot not in found and hasattr(record, slot):
             found[slot] = getattr(record, slot)
     return list(found.items())
 
+
+_slot_names: dict[type, tuple[str, ...]] = {}
 
 _LEAVES: Final = frozenset({float, np.ndarray, type(None), int, complex, bool, str, np.float64})
 
@@ -236,13 +242,27 @@ def parts_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
     cls = value.__class__
     if cls in _LEAVES:
         return None
-    if cls is list or cls is tuple or issubclass(cls, (list, tuple)):
+    if cls is list or cls is tuple:
         return enumerate(value)
+    try:
+        divide = _divided[cls]
+    except KeyError:
+        divide = _divided[cls] = _how_divided(value)
+    return None if divide is None else divide(value)
+
+
+def _how_divided(value: Any) -> Callable[[Any], Iterable[tuple[Any, Any]]] | None:
+    """What gives the parts of all values of a class."""
+    cls = value.__class__
+    if issubclass(cls, (list, tuple)):
+        return enumerate
     if issubclass(cls, Mapping):
-        return value.items()  # type: ignore[no-any-return]  # a mapping's items are pairs
-    if cls in _registered:
-        return None
-    return fields_of(value) if is_record(value) else None
+        return lambda mapping: mapping.items()
+    return fields_of if cls not in _registered and is_record(value) else None
+
+
+# By class; asking anew is what parts_of would spend its time on.
+_divided: dict[type, Callable[[Any], Iterable[tuple[Any, Any]]] | None] = {}
 
 
 def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
@@ -392,6 +412,7 @@ def register_space(
     _registered[cls] = space
     _derived.clear()  # subclasses inherit
     _record_types.clear()
+    _divided.clear()
 
 
 def zero(x: Any) -> Any:

@@ -159,13 +159,12 @@ class Tape(list[Node]):
             key = outer if outer.kept is not None else None
         else:
             key = None
-        if key is None:
-            return Token(self, value)
         token = self.tokens.get(key)
-        if token is None:
-            if cls is np.ndarray and not (value.shape and value.dtype.kind == "f"):
-                return Token(self, value)
-            token = self.tokens[key] = Token(self, value, self)
+        if token is not None:
+            return token
+        if key is None or (cls is np.ndarray and not (value.shape and value.dtype.kind == "f")):
+            return Token(self, value)
+        token = self.tokens[key] = Token(self, value, self)
         return token
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 Any value with ``+``, ``-``, ``*`` and ``/`` will do: symbols, intervals, residues, exact numbers
 of one's own. No space need be registered, and no attribute of the value counts as a part of it.
-Lists, tuples and dicts of such values are what they are elsewhere.
+Lists, tuples, dicts and arrays are what they are elsewhere.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from . import _run
 from ._apply import applied, named_after
@@ -204,7 +206,7 @@ def lift_op(op: Op) -> Callable[..., Any]:
 def _boxed(value: Any) -> Any:
     if value.__class__ in (list, tuple, dict):
         return rebuilt(value, [(key, _boxed(part)) for key, part in parts_of(value) or ()])
-    return value if value.__class__ is Num or value is None else Num(value)
+    return value if value is None or isinstance(value, (Num, np.ndarray)) else Num(value)
 
 
 def _unboxed(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ._apply import applied, named_after
-from ._bvar import _root, value_of
+from ._bvar import _root, has_bvar
 from ._op import Op
 from ._space import parts_of, rebuilt
 
@@ -83,12 +83,14 @@ def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     >>> grad_bp(lambda x: 3.0 * straight_through(round)(x), 2.7)
     3.0
     """
-    op = Op(lambda x: (_of_floats(f(value_of(x))), lambda dzdy: dzdy), complex=True)
-    op.name = f"straight_through({getattr(f, '__name__', f)})"
+
+    def run(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return through(x) if has_bvar(x) else _of_floats(f(x)), lambda dzdy: dzdy
 
     def through(x: Any) -> Any:
         return applied(op, (x,), {})
 
+    op = Op(run, name=f"straight_through({getattr(f, '__name__', f)})", complex=True)
     named_after(op, through)
     return through
 
@@ -100,7 +102,7 @@ def _of_floats(y: Any) -> Any:
     return y.astype(float) if getattr(y, "dtype", np.dtype(float)).kind in "biu" else y
 
 
-def _extreme(name: str, choose: Callable[[Any], Any], vs: tuple[Any, ...], ties: Ties) -> Any:
+def _extreme(name: str, choose: Callable[..., Any], vs: tuple[Any, ...], ties: Ties) -> Any:
     if ties not in ("split", "first", "all"):
         raise ValueError(f"ties is {ties!r}, and should be 'split', 'first' or 'all'")
     values = vs[0] if len(vs) == 1 else list(vs)
@@ -109,14 +111,11 @@ def _extreme(name: str, choose: Callable[[Any], Any], vs: tuple[Any, ...], ties:
         numbers = _in_a_row(values)
         if not len(numbers):
             raise ValueError(f"{name} of no numbers")
-        best = choose([_root(x) for x in numbers])
-        tied = [bool(_root(x) == best) for x in numbers]
-        first = tied.index(True) if True in tied else 0
-        share = 1.0 / tied.count(True) if ties == "split" and True in tied else 1.0
-        weights = [
-            share if (i == first if ties == "first" else meets) else 0.0
-            for i, meets in enumerate(tied)
-        ]
+        plain = [_root(x) for x in numbers]
+        first = choose(range(len(plain)), key=plain.__getitem__)
+        tied = [i == first or (ties != "first" and x == plain[first]) for i, x in enumerate(plain)]
+        share = 1.0 / sum(tied) if ties == "split" else 1.0
+        weights = [share if meets else 0.0 for meets in tied]
         return numbers[first], lambda dzdy: _spread(values, [dzdy * w for w in weights])
 
     return applied(Op(run, name=name), (values,), {})

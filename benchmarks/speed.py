@@ -5,6 +5,7 @@ One process, CPU time, candidates interleaved, the shortest of all rounds.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def network() -> None:
     sizes = [784, 300, 100, 10]
     layers = [
         (rng.uniform(-0.5, 0.5, (m, n)), rng.uniform(-0.5, 0.5, m))
-        for n, m in zip(sizes, sizes[1:], strict=False)
+        for n, m in itertools.pairwise(sizes)
     ]
     x, target = rng.uniform(0, 1, 784), rng.uniform(0, 1, 10)
 

@@ -125,6 +125,15 @@ def test_preview_is_a_pattern_match():
     assert grad_bp(area, (2.0, 5.0)) == (5.0, 2.0)
 
 
+def test_preview_passes_over_parts_that_do_not_match():
+    assert preview_var([{"a": 1.0}, {"b": 2.0}], [..., "b"]) == 2.0
+
+
+def test_path_steps_may_be_none():
+    assert view_var({None: 2.0}, None) == 2.0
+    assert view_var(np.arange(3.0), None).shape == (1, 3)
+
+
 def test_preview_of_a_union_matches_types():
     assert preview_var(2.0, int | float) == 2.0
     assert preview_var("no", int | float) is None
@@ -213,6 +222,14 @@ def test_set_can_be_differentiated_twice():
     hessian = grad_bp(lambda v: grad_bp(f, v)[1], [1.0, 2.0])
 
     assert hessian == pytest.approx([0.0, 30 * 2.0**4 + 6 * 2.0])
+
+
+def test_over_every_part_is_one_node():
+    shown = show_tape(lambda v: over_var(v, ..., lambda x: 5.0), [1.0] * 20)
+
+    assert len(shown.nodes) <= 21
+    assert over_var([1, 2], ..., lambda x: x + 1) == [2, 3]
+    assert over_var(np.arange(3.0), ..., lambda x: 2 * x).tolist() == [0, 2, 4]
 
 
 def test_over_applies_a_function_at_a_path():

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from backprop_lift import Registry, backprop, lifted, registry, twin_of
-from backprop_lift.errors import ConversionError, NoGradientError, TapeError, UnhandledParameterError
+from backprop_lift.errors import (
+    ConversionError,
+    NoGradientError,
+    TapeError,
+    UnhandledParameterError,
+)
 
 REFUSALS = (TapeError, ConversionError, NoGradientError, UnhandledParameterError)
 
@@ -146,9 +151,10 @@ def test_aliasing_is_numpys(way, write, make, inside):
         y, gradient = backprop(g, MATRIX)
     except REFUSALS:
         return
-    except ValueError as error:
-        assert isinstance(error.__cause__, REFUSALS)
-        return
+    except ValueError as error:  # NumPy's own, of an assignment that we refused
+        if isinstance(error.__cause__, REFUSALS):
+            return
+        raise
 
     assert np.isclose(y, expected)
     assert np.allclose(gradient, differences(f, MATRIX), rtol=1e-5, atol=1e-6)
@@ -201,7 +207,9 @@ def test_swapping_rows_by_views_is_as_surprising_as_in_numpy_or_refused(inside):
     lifted(swapped_rows, into=into)
 
     try:
-        y, _ = backprop(twin_of(swapped_rows, into) if inside == "composite" else swapped_rows, MATRIX)
+        y, _ = backprop(
+            twin_of(swapped_rows, into) if inside == "composite" else swapped_rows, MATRIX
+        )
     except TapeError:
         return
 

@@ -51,7 +51,10 @@ def test_commands_of_the_page_are_known(page):
 
 @each_page
 def test_links_of_the_page_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    prose = re.sub(
+        r"^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.M | re.S
+    )
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", prose)
     dead = [
         link for link in links if "://" not in link and not (page.parent / link).resolve().exists()
     ]

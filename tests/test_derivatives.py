@@ -133,6 +133,11 @@ def test_jvp_is_the_jacobian_applied():
     assert dy == pytest.approx(jacobian(f, X) @ direction)
 
 
+def test_jvp_of_a_constant_is_zero():
+    assert jvp(lambda x: 5.0, X, X) == (5.0, 0.0)
+    assert jvp(lambda x: {"a": x[0] * 2, "b": None}, X, X)[1] == {"a": 0.6, "b": None}
+
+
 def test_jvp_takes_records_and_settings():
     y, dy = jvp(lambda v, k: {"at": v.slope * k + v.offset}, Line(2.0, 3.0), Line(1.0, 1.0), k=10.0)
 

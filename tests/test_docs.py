@@ -84,9 +84,7 @@ def test_public_name_is_documented(name):
     assert problems == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if not inspect.isclass(thing_of(name))]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if not inspect.isclass(thing_of(name))])
 def test_docstring_with_parameters_has_all_of_them(name):
     function = thing_of(name)
     doc = inspect.getdoc(function)
@@ -98,9 +96,7 @@ def test_docstring_with_parameters_has_all_of_them(name):
     assert unsaid == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if not inspect.isclass(thing_of(name))]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if not inspect.isclass(thing_of(name))])
 def test_docstring_names_the_errors_that_the_function_raises_itself(name):
     function = getattr(thing_of(name), "fget", thing_of(name))
     source, doc = inspect.getsource(inspect.unwrap(function)), inspect.getdoc(function)

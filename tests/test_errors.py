@@ -10,14 +10,14 @@ from backprop_lift import errors
 from backprop_lift.errors import LiftError
 
 CLASSES = [
-    cls
-    for _, cls in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(cls, LiftError)
+    cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, LiftError)
 ]
 
 
 def test_error_reads_as_sentence_facts_and_remedy():
-    error = LiftError("f was given axis=0.", "Name axis in the rule.", rule="a.py:1", given="axis=0")
+    error = LiftError(
+        "f was given axis=0.", "Name axis in the rule.", rule="a.py:1", given="axis=0"
+    )
 
     assert str(error) == (
         "f was given axis=0.\n  rule:  a.py:1\n  given: axis=0\nName axis in the rule."

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import operator
 
 import numpy as np
@@ -138,6 +139,17 @@ def test_straight_through_takes_arrays():
 
     assert y == pytest.approx(1.2 + 8.1)
     assert gradient == pytest.approx([1.0 + 1.2, 3.0 + 2.7])
+
+
+def test_straight_through_is_so_at_every_level():
+    through = prelude.straight_through(round)
+
+    assert grad_bp(lambda x: grad_bp(lambda y: through(y) * y, x), 2.7) == 2.0
+
+
+def test_max_of_numbers_that_are_none_is_what_the_built_in_function_gives():
+    assert math.isnan(prelude.max([math.nan, 1.0]))
+    assert prelude.max([1.0, math.nan]) == 1.0
 
 
 def test_rounding_is_constant_unless_asked_otherwise():

@@ -97,8 +97,7 @@ def test_module_imports_only_from_its_layer_and_those_below(path):
     upwards = [
         imported
         for imported, deferred in imports_of(path)
-        if rank_of(imported) > rank_of(name)
-        and not (deferred and (name, imported) in DEFERRED)
+        if rank_of(imported) > rank_of(name) and not (deferred and (name, imported) in DEFERRED)
     ]
 
     assert upwards == []

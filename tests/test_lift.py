@@ -200,7 +200,9 @@ def test_signature_can_be_given_to_a_callable_without_one(mine):
 def test_ufuncs_have_parameters_x_or_x1_x2(mine):
     one, two = np.frompyfunc(lambda x: x * 2.0, 1, 1), np.frompyfunc(lambda x, y: x * y, 2, 1)
     lifted(derivative=lambda x: 2.0, into=mine)(one)
-    lifted(grad={"x1": lambda dzdy, x2: dzdy * x2, "x2": lambda dzdy, x1: dzdy * x1}, into=mine)(two)
+    lifted(grad={"x1": lambda dzdy, x2: dzdy * x2, "x2": lambda dzdy, x1: dzdy * x1}, into=mine)(
+        two
+    )
 
     assert grad_bp(twin_of(one, mine), 3.0) == 2.0
     assert grad_bp(twin_of(two, mine), 3.0, 4.0) == (4.0, 3.0)
@@ -511,7 +513,9 @@ def test_cotangent_of_a_broadcast_argument_is_summed_back(mine, shape):
     assert np.all(gy == 2.0)
 
 
-@pytest.mark.parametrize("x", [2.0, np.float64(2.0), np.array(2.0), np.array([2.0]), np.ones((2, 1))])
+@pytest.mark.parametrize(
+    "x", [2.0, np.float64(2.0), np.array(2.0), np.array([2.0]), np.ones((2, 1))]
+)
 def test_argument_that_its_function_broadcasts_has_a_gradient_of_its_shape(mine, x):
     @lifted(derivative=lambda: np.arange(3.0) * np.ones((2, 1)), wrt="x", into=mine)
     def line(x):
@@ -637,6 +641,7 @@ def test_record_argument_takes_a_record_or_a_dict_as_cotangent(mine):
         lambda dzdy, p: Point(dzdy * p.y, dzdy * p.x, None),
         lambda dzdy, p: {"x": dzdy * p.y, "y": dzdy * p.x},
     ):
+
         def area(p):
             return p.x * p.y
 
@@ -674,7 +679,9 @@ def test_symbolic_zeros_are_given_on_request(mine):
     assert seen[0] is ZERO
 
 
-@pytest.mark.parametrize("make", [list, tuple, lambda xs: {"a": xs[0], "b": xs[1]}["a"] and list(xs)])
+@pytest.mark.parametrize(
+    "make", [list, tuple, lambda xs: {"a": xs[0], "b": xs[1]}["a"] and list(xs)]
+)
 def test_bvars_inside_containers_are_found(mine, make):
     @lifted(grad=lambda dzdy, xs: type(xs)(dzdy * (i + 1) for i in range(len(xs))), into=mine)
     def weighted(xs):
@@ -933,7 +940,18 @@ def test_locally_constant_gives_plain_values(mine):
 
 @pytest.mark.parametrize(
     "f",
-    [np.floor, np.ceil, np.sign, np.rint, np.trunc, np.argmax, np.isnan, np.argsort, np.shape, np.round],
+    [
+        np.floor,
+        np.ceil,
+        np.sign,
+        np.rint,
+        np.trunc,
+        np.argmax,
+        np.isnan,
+        np.argsort,
+        np.shape,
+        np.round,
+    ],
 )
 def test_locally_constant_functions_of_numpy_give_plain_values(f):
     x = np.array([1.3, -2.6])

@@ -3,6 +3,7 @@
 import fractions
 import math
 
+import numpy as np
 import pytest
 
 from backprop_lift import Op, grad_bp, num
@@ -56,6 +57,10 @@ def test_num_asks_for_nothing_but_arithmetic():
 def test_num_takes_lists_and_dicts():
     assert num.grad_bp(lambda v: v[0] * v[1] - 2 * v[0], [2, 3]) == [1, 2]
     assert num.grad_bp(lambda d: -d["a"] * d["b"], {"a": 2, "b": 3}) == {"a": -3, "b": -2}
+
+
+def test_num_leaves_arrays_alone():
+    assert num.grad_bp(lambda v: np.sum(v * v), np.array([1.0, 2.0])).tolist() == [2.0, 4.0]
 
 
 def test_num_gives_zero_where_nothing_arrives():

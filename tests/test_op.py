@@ -14,6 +14,7 @@ from backprop_lift import (
     bp_op,
     collect_var,
     compose_op,
+    const_var,
     eval_bp,
     grad_bp,
     id_op,
@@ -292,6 +293,18 @@ def test_lift_op_without_a_name_has_no_signature():
         lift_op(SQUARE, signature="x")
 
 
+def test_lift_op_whose_signature_does_not_fit_is_refused(mine):
+    with pytest.raises(RuleError, match="by which its Op cannot be called"):
+        lift_op(MUL, name="mul", signature="x, y, z", into=mine)
+    with pytest.raises(RuleError, match="unexpected keyword argument 'axis'"):
+        lift_op(SQUARE, name="square", signature="x, axis=0", into=mine)
+
+
+def test_op_of_no_function_is_refused():
+    with pytest.raises(RuleError, match="not callable"):
+        Op(3.0)
+
+
 halved = lift_op(
     Op(lambda x, parts=2: (x / parts, lambda dzdy: dzdy / parts)),
     name="halved",
@@ -317,7 +330,7 @@ def test_lift_op_with_a_name_has_a_signature():
 
 
 def test_lift_op_with_a_name_is_pickled_by_it():
-    assert pickle.loads(pickle.dumps(halved)) is halved  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(halved)) is halved
 
 
 def test_lift_op_with_a_name_twice_is_two_functions(mine):
@@ -412,6 +425,13 @@ def test_no_grad_names_the_arguments_that_ask(mine):
         assert caught.value.facts["at"] == at
 
 
+def test_no_grad_op_refuses_at_every_level():
+    refusing = lift_op(Op.no_grad(lambda x: -x))
+
+    with pytest.raises(NoGradientError):
+        grad_bp(lambda x: grad_bp(lambda y: const_var(refusing(x * y)) * y, 1.0), 2.0)
+
+
 def test_no_grad_op_refuses_without_a_tape():
     with pytest.raises(NoGradientError, match="has no gradient"):
         Op.no_grad(lambda x: -x).grad(2.0)
@@ -461,6 +481,14 @@ def test_bp_op_takes_settings_and_records():
     f = lift_op(bp_op(lambda layer, factor=1.0: factor * layer["w"] * layer["b"]))
 
     assert grad_bp(f, {"w": 2.0, "b": 3.0}, factor=10.0) == {"w": 30.0, "b": 20.0}
+
+
+def test_bp_op_runs_the_twin_of_an_original():
+    @lifted(grad=lambda dzdy, x: dzdy * 100.0)
+    def steep(x):
+        return math.floor(x) + x
+
+    assert grad_bp(lift_op(bp_op(steep)), 1.5) == 100.0
 
 
 def test_bp_op_needs_less_memory():

@@ -64,9 +64,9 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda x, y: np.add(x, y) * y,
     lambda x, y: np.outer(x, y),
     lambda x, y: np.ravel(x)[0] * y,
-    lambda x, y: np.dot(np.ravel(x)[:2], np.ravel(y)[:2])
-    if min(np.size(x), np.size(y)) > 1
-    else x * y,
+    lambda x, y: (
+        np.dot(np.ravel(x)[:2], np.ravel(y)[:2]) if min(np.size(x), np.size(y)) > 1 else x * y
+    ),
 ]
 
 
@@ -181,9 +181,7 @@ def test_second_order_gradient_of_a_random_program_is_right(xs):
                 for g in grad_bp(program, *xs)
             )
 
-        for got, expected in zip(
-            grad_bp(projected, *xs), differences(projected, xs), strict=True
-        ):
+        for got, expected in zip(grad_bp(projected, *xs), differences(projected, xs), strict=True):
             assert np.allclose(got, expected, rtol=1e-4, atol=1e-6)
 
     check()
@@ -202,9 +200,7 @@ def test_composite_of_a_random_program_is_right(xs):
         if not broadcastable(program, xs):
             return
         got = grad_bp(lambda *vs: composite(program, *vs), *xs)
-        assert all(
-            np.allclose(a, b) for a, b in zip(got, grad_bp(program, *xs), strict=True)
-        )
+        assert all(np.allclose(a, b) for a, b in zip(got, grad_bp(program, *xs), strict=True))
 
     check()
 

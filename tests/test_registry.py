@@ -100,7 +100,7 @@ def test_marks_are_registered_too(mine, mark):
 
 
 def test_unknown_name_has_no_twin(mine):
-    with pytest.raises(UnknownTwinError, match="no.such.function"):
+    with pytest.raises(UnknownTwinError, match=r"no\.such\.function"):
         mine["no.such.function"]
     assert "no.such.function" not in mine
     assert "" not in mine
@@ -192,9 +192,9 @@ def test_every_original_of_the_library_is_found_by_its_own_name():
     wrong = [
         entry.name
         for entry in registry
-        if "<locals>" not in entry.name and entry.name in registry and (
-            registry[entry.name].original is not entry.original
-        )
+        if "<locals>" not in entry.name
+        and entry.name in registry
+        and (registry[entry.name].original is not entry.original)
     ]
 
     assert wrong == []

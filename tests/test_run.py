@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import gc
+import itertools
 import math
 import threading
 from typing import Any, NamedTuple
@@ -229,7 +230,10 @@ def test_argument_without_numbers_passes_plain_and_has_no_gradient(x):
 
 def test_records_nest_in_any_way():
     x = {
-        "layers": [Layer(np.ones((2, 3)), np.zeros(2)), Layer(np.ones((1, 2)), np.zeros(1), scale=2.0)],
+        "layers": [
+            Layer(np.ones((2, 3)), np.zeros(2)),
+            Layer(np.ones((1, 2)), np.zeros(1), scale=2.0),
+        ],
         "pair": Pair(2.0, (np.arange(3.0), {"deep": [1.5, None]})),
     }
 
@@ -515,9 +519,7 @@ def test_hessian_of_a_record_by_nesting():
 
     second = grad_bp(lambda p: np.sum(grad_bp(f, p).w), layer)
     eps = 1e-5
-    moved = [
-        np.sum(grad_bp(f, Layer(layer.w, layer.b + h)).w) for h in (eps, -eps)
-    ]
+    moved = [np.sum(grad_bp(f, Layer(layer.w, layer.b + h)).w) for h in (eps, -eps)]
 
     assert second.b[0] == pytest.approx((moved[0] - moved[1]) / (2 * eps), rel=1e-6)
 
@@ -634,7 +636,7 @@ def test_exceptions_leave_nothing_behind():
 
 def test_interrupted_run_leaves_nothing_behind():
     def f(x):
-        y = x * x
+        np.sin(x * x)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -717,8 +719,7 @@ def test_sparse_network_gradient_is_that_by_hand():
     rng = np.random.default_rng(0)
     sizes = [7, 5, 4, 3]
     layers = [
-        Layer(rng.normal(size=(m, n)), rng.normal(size=m))
-        for n, m in zip(sizes, sizes[1:], strict=False)
+        Layer(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in itertools.pairwise(sizes)
     ]
     x, t = rng.uniform(size=7), rng.uniform(size=3)
 

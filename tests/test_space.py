@@ -73,9 +73,7 @@ def same(x: Any, y: Any) -> bool:
         return len(x) == len(y) and all(map(same, x, y))
     names = [*getattr(x, "__dict__", ()), *getattr(type(x), "__slots__", ())]
     if names and not isinstance(x, enum.Enum):
-        return all(
-            same(getattr(x, n), getattr(y, n)) for n in names if n != "__weakref__"
-        )
+        return all(same(getattr(x, n), getattr(y, n)) for n in names if n != "__weakref__")
     return bool(x == y)
 
 
@@ -99,9 +97,7 @@ EXAMPLES = {
     "dict": st.fixed_dictionaries({"a": finite, 2: arrays}),
     "NamedTuple": st.builds(Point, finite, arrays),
     "dataclass": layers,
-    "frozen dataclass with slots": st.builds(
-        Frozen, finite, st.builds(complex, finite, finite)
-    ),
+    "frozen dataclass with slots": st.builds(Frozen, finite, st.builds(complex, finite, finite)),
     "attrs class": st.builds(Sphere, finite, arrays),
     "plain class": st.builds(Plain, finite),
     "SimpleNamespace": st.builds(types.SimpleNamespace, x=finite, y=arrays),
@@ -158,7 +154,9 @@ def test_zero_and_one_ignore_the_value(examples):
 
 
 @pytest.mark.parametrize(
-    "examples", [v for k, v in EXAMPLES.items() if k not in COMPLEX], ids=[k for k in EXAMPLES if k not in COMPLEX]
+    "examples",
+    [v for k, v in EXAMPLES.items() if k not in COMPLEX],
+    ids=[k for k in EXAMPLES if k not in COMPLEX],
 )
 def test_one_is_the_gradient_of_the_identity(examples):
     @given(examples)

@@ -213,7 +213,9 @@ def test_no_contribution_is_lost_between_items_and_wholes(order):
 def test_repeated_indices_accumulate():
     index = np.array([0, 2, 2, -1])
 
-    gradient = grad_bp(lambda v: np.sum(v[index] * np.array([1.0, 10.0, 100.0, 1000.0])), np.ones(3))
+    gradient = grad_bp(
+        lambda v: np.sum(v[index] * np.array([1.0, 10.0, 100.0, 1000.0])), np.ones(3)
+    )
 
     assert np.array_equal(gradient, [1.0, 0.0, 1110.0])
 

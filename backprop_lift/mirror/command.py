@@ -130,7 +130,9 @@ def _mirror(given: argparse.Namespace) -> int:
     if beside:
         write_beside(folder.parent, beside)
     if given.html:
-        write_beside(Path(given.html).parent, {Path(given.html).name: page_text(made.plan, made.ledger)})
+        write_beside(
+            Path(given.html).parent, {Path(given.html).name: page_text(made.plan, made.ledger)}
+        )
     report.show(made.plan, made.ledger)
     said = "was up to date" if current else "is written"
     print(f"{folder} {said}: import {name}")

@@ -14,8 +14,8 @@ from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
-from .calls import Pool, drawn, parameters_of
 from .ledger import Finding
+from .pool import Pool, parameters_of
 from .survey import Public
 from .twins import by_body
 
@@ -40,7 +40,6 @@ def findings_of(
     ----------
     public : Public
     samples : list of Sample
-        Real calls; without any, calls are drawn.
     pool : Pool
         Values by parameter name.
     registry : Registry
@@ -56,7 +55,7 @@ def findings_of(
         One for the function, and one for each of its arguments that was looked at.
     """
     judge = _Judge(public, registry, source, seconds)
-    judge.samples = samples or drawn(public.value, pool)
+    judge.samples = samples
     judge.pool = pool
     return judge.findings()
 

@@ -149,6 +149,7 @@ code, th[scope=row] { font: 13px/1.4 ui-monospace, monospace; font-weight: 400; 
 .share { font-size: 2.6rem; font-weight: 650; line-height: 1.1 }
 table { width: 100%; border-collapse: collapse } td, th { padding: .3rem .5rem; vertical-align: top }
 #functions tr > * { border-bottom: 1px solid var(--line) }
+#functions td, #functions th[scope=row] { overflow-wrap: anywhere }
 #functions thead th { position: sticky; top: 0; background: var(--paper); text-align: left }
 #functions button { all: unset; cursor: pointer; font-weight: 600 }
 #functions button:focus-visible, input:focus-visible { outline: 2px solid var(--lifted); outline-offset: 2px }

@@ -93,7 +93,7 @@ def _source(page: Page, plan: Plan) -> str:
             "\n".join(_twin(line, original, tools[_MAKERS[line.status]]) for line in functions)
         )
     if same:
-        blocks.append("\n".join(f"{line.name} = {original}.{line.name}" for line in same))
+        blocks.append("\n".join(_same(line.name, original) for line in same))
     if is_root:
         refusing = tools["not_differentiable"]
         blocks.append(f"__not_differentiable__ = {refusing}(__name__)")
@@ -144,6 +144,12 @@ def _twin(line: Line, original: str, maker: str) -> str:
     return _call(f"{line.name} = {maker}", given)
 
 
+def _same(name: str, original: str) -> str:
+    """The line of a name that is as it is."""
+    one = f"{name} = {original}.{name}"
+    return one if len(one) <= _WIDTH else f"{name} = (\n    {original}.{name}\n)"
+
+
 def _call(head: str, arguments: list[str]) -> str:
     """A call, broken as formatters break it."""
     one = f"{head}({', '.join(arguments)})"
@@ -181,13 +187,16 @@ def inner_imports(page: Page, plan: Plan, *, stub: bool = False) -> Iterator[str
     for home, names in sorted(sources.items(), key=lambda item: _order(item[0], page, plan)):
         module = _relative(home, page, plan)
         as_they_are = {n for n, shown in names if n == shown and (not stub or n in page.exports)}
+        statements = []
         if as_they_are:
-            yield _import(module, sorted(as_they_are, key=_by_type))
-        for name, shown in sorted(set(names), key=lambda pair: (_by_type(pair[0]), pair[1])):
+            statements.append(sorted(as_they_are, key=_as_imported))
+        for name, shown in sorted(set(names)):
             if stub and name != shown and shown not in page.exports:
                 continue  # it would be no name of the stub's own
             if name != shown or name not in as_they_are:
-                yield _import(module, [f"{name} as {shown}"])
+                statements.append([f"{name} as {shown}"])
+        statements.sort(key=lambda found: (_as_imported(found[0].partition(" ")[0]), found[0]))
+        yield from (_import(module, found) for found in statements)
 
 
 def _by_type(name: str) -> tuple[Any, ...]:
@@ -195,6 +204,12 @@ def _by_type(name: str) -> tuple[Any, ...]:
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     parts = re.split(r"(\d+)", name)
     return kind, [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p], name
+
+
+def _as_imported(name: str) -> tuple[Any, ...]:
+    """The order of names in an import: as `_by_type`, but blind to case."""
+    kind, _, _ = _by_type(name)
+    return (kind, *_by_type(name.lower())[1:], name)
 
 
 def _order(home: str, page: Page, plan: Plan) -> tuple[int, str]:

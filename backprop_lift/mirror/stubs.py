@@ -29,7 +29,16 @@ def stub(page: Page, plan: Plan) -> str:
         body.append("__not_differentiable__: dict[str, str]")
     inner = list(inner_imports(page, plan, stub=True))
     head = [docstring_text(page, plan), *_import_blocks(imports, inner), "\n".join(all_text(page))]
-    return "\n\n".join(filter(None, head)) + "\n\n" + "\n\n".join(body) + "\n"
+    return "\n\n".join(filter(None, [*head, _joined(body)])) + "\n"
+
+
+def _joined(entries: list[str]) -> str:
+    """Entries, apart from each other where one has a body, as formatters have it."""
+    text = ""
+    for before, entry in zip(["", *entries], entries, strict=False):
+        close = before.endswith("...") and entry.startswith(("def ", "@"))
+        text += ("" if not before else "\n" if close else "\n\n") + entry
+    return text
 
 
 def _import_blocks(imports: Imports, inner: list[str]) -> Iterator[str]:
@@ -113,7 +122,7 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
     plain = {name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters}
     result = annotation_text(hints.get("return", Any), imports)
     widened = {
-        name: f"{text} | {_BVAR}" if name in line.differentiable and is_numeric(text) else text
+        name: _widened(text) if name in line.differentiable and is_numeric(text) else text
         for name, text in plain.items()
     }
     if line.status not in ("lifted", "composite") or widened == plain:
@@ -121,10 +130,19 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
         return
     imports.update({"from typing import overload", "from backprop_lift import BVar"})
     with_bvars = _BVAR if is_numeric(result) else annotation_text(Any, imports)
-    ignore = "" if ANY in (result, with_bvars) else "  # type: ignore[overload-overlap]"
+    ignore = (
+        "" if ANY in (result, with_bvars) else "  # type: ignore[overload-overlap, unused-ignore]"
+    )
     first = _definition(line.name, signature, plain, result, "", ignore)
     second = _definition(line.name, signature, widened, with_bvars, docs)
     yield f"@overload\n{first}\n@overload\n{second}"
+
+
+def _widened(text: str) -> str:
+    """An annotation, and a BVar of it."""
+    if text.endswith(" | None"):
+        return f"{text.removesuffix(' | None')} | {_BVAR} | None"
+    return f"{text} | {_BVAR}"
 
 
 def _definition(
@@ -169,7 +187,7 @@ def _default(value: Any) -> str:
     if type(value) in (bool, int, type(None)) and len(repr(value)) < 20:
         return repr(value)
     if type(value) is float and math.isfinite(value):
-        return repr(value)
+        return repr(value).replace("e+", "e")
     if type(value) is str and len(value) < 30 and value.isprintable():
         body = value.replace("\\", "\\\\")
         return f'"{body}"' if '"' not in body else "..."
@@ -179,7 +197,7 @@ def _default(value: Any) -> str:
 def _docs(line: Line, plan: Plan) -> str:
     """The docstring of an entry, indented; that of the original only where it may be copied."""
     own = inspect.getdoc(line.value) if plan.licence else ""
-    text = inspect.cleandoc(own or "")
+    text = inspect.cleandoc(own or "").strip()
     if line.status == "noGrad":
         first = f"not differentiable: {' '.join(line.reason.split())}"
         text = f"{first}\n\n{text}" if text else first

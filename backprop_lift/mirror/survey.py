@@ -133,12 +133,9 @@ def survey_of(package: str) -> Survey:
     MirrorError
         If it is not installed, or its import fails.
     """
-    before = set(sys.modules)
     root = _imported(package)
     version, distribution = version_of(root), distribution_of(package)
-    loaded = {name for name in sys.modules if name.startswith(f"{package}.")}
-    if package in before:
-        loaded = {name for name in loaded if _is_attribute(name)}
+    loaded = {n for n in sys.modules if n.startswith(f"{package}.") and _is_attribute(n)}
     found, absent = _modules(root)
     homes = _homes(found, package)
     modules = tuple(_surveyed(name, package, homes, loaded, found) for name in found)
@@ -146,6 +143,7 @@ def survey_of(package: str) -> Survey:
 
 
 def _is_attribute(name: str) -> bool:
+    """Is a module found under its name in the package above, and not hidden by a function?"""
     parent, _, short = name.rpartition(".")
     return getattr(sys.modules.get(parent), short, None) is sys.modules.get(name)
 
@@ -337,7 +335,9 @@ def _surveyed(
         if listed is not None
         else tuple(p.name for p in names if not p.name.startswith("_"))
     )
-    imported = sorted(n for n in children if f"{module_name}.{n}" in loaded)
+    imported = sorted(
+        n for n in children if f"{module_name}.{n}" in loaded or n in {*exports} - shown
+    )
     is_package = hasattr(module, "__path__") and any(
         name.startswith(f"{module_name}.") for name in found
     )

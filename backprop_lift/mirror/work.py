@@ -25,9 +25,11 @@ from typing import Any, Final
 from .._registry import Registry
 from ..gradcheck import Sample
 from ..gradcheck.samples_file import read_samples
-from .calls import Pool, recorded
+from .calls import recorded
+from .drawing import drawn, result_of
 from .evidence import findings_of
 from .ledger import Finding
+from .pool import Pool
 from .survey import Public, Survey
 
 __all__ = ["Job", "Progress", "work_on"]
@@ -37,6 +39,8 @@ Progress = Callable[[str, int, int], None]
 # A function's check ends by itself much earlier; this is for what cannot be interrupted.
 _SECONDS: Final = 60.0
 _WORKERS: Final = 2
+# Results of one round are arguments of the next.
+_ROUNDS: Final = 3
 
 
 class Job:
@@ -77,8 +81,28 @@ class Job:
         if self.before:
             exec(self.before, {})  # noqa: S102 - the user's own code, given on the command line
 
-    def calls(self, skip: set[str], say: Callable[[str], None]) -> dict[int, list[Sample]]:
-        """Real calls of each function, by its id: those of the file, then those of docstrings."""
+    def calls(
+        self, skip: set[str], say: Callable[[str], None]
+    ) -> tuple[dict[int, list[Sample]], Pool]:
+        """Calls of each function, by its id, and the pool of all their values."""
+        found = self._real_calls(skip, say)
+        functions = [public.value for public in self.survey.functions()]
+        pool = Pool((f, found.get(id(f), [])) for f in functions)
+        for f in functions:
+            for sample in found.get(id(f), [])[:2]:
+                pool.add_result(f, result_of(f, sample))
+        waiting = [p for p in self.survey.functions() if not found.get(id(p.value))]
+        for _ in range(_ROUNDS):
+            waiting = [p for p in waiting if not found.get(id(p.value)) and p.home not in skip]
+            for public in waiting:
+                say(public.home)
+                found[id(public.value)] = samples = drawn(public.value, pool)
+                for sample in samples[:2]:
+                    pool.add_result(public.value, result_of(public.value, sample))
+        return found, pool
+
+    def _real_calls(self, skip: set[str], say: Callable[[str], None]) -> dict[int, list[Sample]]:
+        """Those of the samples files, then those of docstrings."""
         found: dict[int, list[Sample]] = {}
         for public in self.survey.functions():
             module = getattr(public.value, "__module__", "")
@@ -112,7 +136,7 @@ def work_on(job: Job, progress: Progress) -> Iterator[Finding]:
         for event in _events_of(lambda say: _collect(job, skip, list(left), say)):
             if event["what"] == "examples":
                 doing["examples"] = event["of"]
-                progress(f"running the examples of {event['of']}", 0, 0)
+                progress(f"calling {event['of']}", 0, 0)
             elif event["what"] == "checking":
                 progress(f"checking {event['of']}", len(job.publics) - len(left), len(job.publics))
             elif event["what"] == "found":
@@ -134,15 +158,10 @@ def _here(job: Job, progress: Progress) -> Iterator[Finding]:
     """The work in this very process."""
     with _elsewhere():
         job.set_up()
-        calls = job.calls(set(), lambda owner: progress(f"running the examples of {owner}", 0, 0))
-        pool = _pool(job, calls)
+        calls, pool = job.calls(set(), lambda owner: progress(f"calling {owner}", 0, 0))
         for done, (public, source) in enumerate(job.publics):
             progress(f"checking {public.home}", done, len(job.publics))
             yield from findings_of(public, calls.get(id(public.value), []), pool, job.rules, source)
-
-
-def _pool(job: Job, calls: dict[int, list[Sample]]) -> Pool:
-    return Pool((p.value, calls.get(id(p.value), [])) for p in job.survey.functions())
 
 
 # --- in processes of their own ------------------------------------------------------------------
@@ -155,8 +174,7 @@ def _collect(job: Job, skip: set[str], names: list[str], say: Say) -> None:
     _without_network()
     with _elsewhere():
         job.set_up()
-        calls = job.calls(skip, lambda owner: say({"what": "examples", "of": owner}))
-        pool = _pool(job, calls)
+        calls, pool = job.calls(skip, lambda owner: say({"what": "examples", "of": owner}))
         left = [(p, s) for p, s in job.publics if p.home in set(names)]
         count = min(_WORKERS, multiprocessing.cpu_count())
         threads = [

@@ -415,12 +415,13 @@ for _original in (stats.rv_continuous.expect, stats.rv_discrete.expect, stats.rv
 # Frozen distributions, whose parameters may be BVars
 
 
-def _frozen(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    return [(stats.norm(0.3, 1.2),), (stats.gamma(2.3, scale=1.2),)]
+# They vary with the parameters that the distribution holds, which are no arguments.
+_OF_PARAMETERS: Final[list[tuple[Any, ...]]] = []
 
 
 def _frozen_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    return [(dist, rng.uniform(0.2, 0.8, size=3)) for (dist,) in _frozen(rng)]
+    dists = (stats.norm(0.3, 1.2), stats.gamma(2.3, scale=1.2))
+    return [(dist, rng.uniform(0.2, 0.8, size=3)) for dist in dists]
 
 
 def _public_frozen(cls: Any, name: str) -> None:
@@ -432,7 +433,7 @@ def _public_frozen(cls: Any, name: str) -> None:
 
     variable = list(inspect.signature(original).parameters)[1]
     if variable == "k":
-        lifted(twin=twin, wrt=(), samples=[(stats.poisson(2.3), np.array([1, 2]))])(original)
+        lifted(twin=twin, wrt=(), samples=_OF_PARAMETERS)(original)
     else:
         lifted(twin=twin, wrt=(variable,), samples=_frozen_samples)(original)
 
@@ -442,7 +443,7 @@ def _public_frozen_moment(cls: Any, name: str) -> None:
     def twin(self: Any) -> Any:
         return _moment(name, self.dist, self.args, self.kwds)
 
-    lifted(twin=twin, wrt=(), samples=_frozen)(getattr(cls, name))
+    lifted(twin=twin, wrt=(), samples=_OF_PARAMETERS)(getattr(cls, name))
 
 
 def _frozen_median(self: Any) -> Any:
@@ -462,5 +463,5 @@ for _cls in _Frozen.__subclasses__():
             _public_frozen(_cls, _name)
 for _name in _MOMENTS:
     _public_frozen_moment(_Frozen, _name)
-lifted(twin=_frozen_median, wrt=(), samples=_frozen)(_Frozen.median)
+lifted(twin=_frozen_median, wrt=(), samples=_OF_PARAMETERS)(_Frozen.median)
 lifted(twin=_frozen_interval, wrt=("confidence",), samples=_frozen_samples)(_Frozen.interval)

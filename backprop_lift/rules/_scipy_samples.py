@@ -45,7 +45,9 @@ def _cumulative_trapezoid(y: Any, x: Any, dx: Any, axis: Any, initial: Any) -> A
     return np.moveaxis(found, -1, axis)
 
 
-def _simpson(y: Any, x: Any, dx: Any, axis: Any) -> Any:
+def _simpson(y: Any, x: Any, dx: Any, axis: Any, even: Any = None) -> Any:
+    if even not in (None, "simpson"):  # a parameter until scipy 1.13
+        raise refused(integrate.simpson, f"its parameter even is {even!r}")
     y = settled(y)
     h = _spacing(x, dx, y, axis)
     y = np.moveaxis(y, axis, -1)

@@ -1,0 +1,91 @@
+"""What docstrings in numpydoc's form say of parameters and results."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from typing import Any, Final
+
+__all__ = ["Documented", "documented"]
+
+_SECTION: Final = re.compile(r"^(\w[\w ]*)\n-{3,}\s*$", re.M)
+_ENTRY: Final = re.compile(r"^(\*{0,2}\w+(?:, *\w+)*) *: *(.*)$")
+_SHAPE: Final = re.compile(r"shape *[=:]? *[(\[]([^)\]]*)[)\]]")
+_CHOICE: Final = re.compile(r"[{(\[]\s*(['\"][^})\]]*)[})\]]")
+# Dimensions that docstrings give names to.
+_MANY: Final = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Documented:
+    """What a docstring says of one parameter or result.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``"number"``, ``"int"``, ``"bool"``, ``"array"``, ``"choice"``, or empty.
+    shape : tuple of int
+        Of an array.
+    choices : tuple of str
+    """
+
+    name: str
+    kind: str = ""
+    shape: tuple[int, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+def documented(function: Any) -> tuple[dict[str, Documented], list[Documented]]:
+    """The documented parameters of a function, by name, and its results.
+
+    Parameters
+    ----------
+    function : callable
+    """
+    docs = inspect.getdoc(function) or ""
+    pieces = _SECTION.split(docs)
+    sections = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    parameters = _entries(sections.get("Parameters", ""))
+    return {entry.name: entry for entry in parameters}, _entries(sections.get("Returns", ""))
+
+
+def _entries(section: str) -> list[Documented]:
+    found = []
+    for line in section.split("\n"):
+        entry = _ENTRY.match(line)
+        if entry is not None:
+            for name in entry.group(1).split(","):
+                found.append(_said(name.strip(" *"), entry.group(2)))
+    return found
+
+
+def _said(name: str, text: str) -> Documented:
+    """What the type of an entry says."""
+    shape = _SHAPE.search(text)
+    if shape is not None:
+        return Documented(name, "array", _dimensions(shape.group(1)))
+    choice = _CHOICE.search(text)
+    if choice is not None:
+        return Documented(
+            name, "choice", choices=tuple(re.findall(r"['\"]([^'\"]+)", choice.group(1)))
+        )
+    words = text.lower()
+    for kind, names in _KINDS.items():
+        if any(re.search(rf"\b{word}", words) for word in names):
+            return Documented(name, kind)
+    return Documented(name)
+
+
+_KINDS: Final = {
+    "bool": ("bool",),
+    "int": ("int",),
+    "number": ("float", "numeric", "scalar", "number", "real"),
+}
+
+
+def _dimensions(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    parts = [part for part in parts if part and part not in ("...", "*")]
+    return tuple(int(part) if part.isdecimal() else _MANY + 1 for part in parts)

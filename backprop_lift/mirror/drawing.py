@@ -1,0 +1,177 @@
+"""Calls that are drawn, for functions of which no real ones are known.
+
+A parameter takes the values that other functions of the package were given under its name, or
+results that docstrings call by it, or what its own documentation and annotation ask for, or numbers
+of ordinary sizes. Only functions that compute, by their code, are tried. What the original accepts
+with a finite result that varies is a sample like any other: its gradient is compared with
+differences of the original itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import inspect
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from ..gradcheck import Sample
+from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
+from ..gradcheck.coordinates import Coordinates
+from ..gradcheck.samples import perturbed
+from .documented import Documented, documented
+from .pool import Pool, parameters_of
+from .purity import only_computes
+
+__all__ = ["drawn", "result_of"]
+
+_TRIES: Final = 90
+_WANTED: Final = 4
+_SECONDS: Final = 4.0
+
+
+def drawn(function: Any, pool: Pool) -> list[Sample]:
+    """Calls of a function for which there are no real ones.
+
+    Parameters
+    ----------
+    function : callable
+    pool : Pool
+        Values by parameter name.
+    """
+    parameters = parameters_of(function)
+    needed = [
+        p for p in parameters
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]  # fmt: skip
+    if not needed or len(needed) > 12 or any(p.kind is p.KEYWORD_ONLY for p in needed):
+        return []
+    if not only_computes(function):
+        return []
+    found: list[Sample] = []
+    scalars = 0
+    started = time.perf_counter()
+    for args in itertools.islice(_candidates(function, needed, pool), _TRIES):
+        if time.perf_counter() - started > _SECONDS:
+            break
+        sample = Sample(args, {}, "drawn")
+        arrays = any(isinstance(a, np.ndarray) for a in args)
+        if scalars >= _WANTED and not arrays:
+            continue
+        if _answers(function, sample):
+            found.append(sample)
+            scalars += not arrays
+        if len(found) >= _WANTED + 1 or (scalars >= _WANTED and arrays):
+            break
+    return found
+
+
+def _candidates(
+    function: Any, needed: list[inspect.Parameter], pool: Pool
+) -> Iterator[tuple[Any, ...]]:
+    """Arguments to try: values seen under the parameters' names, then numbers of ordinary sizes."""
+    rng = np.random.default_rng(sum(map(ord, "".join(p.name for p in needed))))
+    known = [pool.of(p.name) or _by_annotation(p.annotation) for p in needed]
+    if all(known):
+        single = [[v for v in values if np.size(v) == 1] or values for values in known]
+        for choice in (single, known):
+            for k in range(6):
+                yield tuple(values[k % len(values)] for values in choice)
+                yield tuple(values[rng.integers(len(values))] for values in choice)
+    said = documented(function)[0]
+    if any(p.name in said and said[p.name].kind for p in needed):
+        for _ in range(12):
+            yield tuple(
+                values[rng.integers(len(values))] if values else _as_said(said.get(p.name), rng)
+                for p, values in zip(needed, known, strict=True)
+            )
+    for make, times in _KINDS:
+        for _ in range(times):
+            yield tuple(
+                values[rng.integers(len(values))] if values else make(rng) for values in known
+            )
+
+
+def _as_said(said: Documented | None, rng: np.random.Generator) -> Any:
+    """A value such as a docstring asks for."""
+    if said is None or said.kind in ("", "number"):
+        return _fraction(rng)
+    if said.kind == "array":
+        return np.round(rng.uniform(0.1, 0.9, said.shape), 4)
+    if said.kind == "choice":
+        return said.choices[int(rng.integers(len(said.choices)))] if said.choices else ""
+    return bool(rng.integers(2)) if said.kind == "bool" else int(rng.integers(1, 4))
+
+
+def _by_annotation(annotation: Any) -> list[Any]:
+    """Values for a parameter that is no number, by what its annotation says."""
+    if isinstance(annotation, str):
+        annotation = {"datetime": datetime.datetime, "bool": bool, "int": int}.get(
+            annotation.rpartition(".")[2], annotation
+        )
+    if annotation is datetime.datetime:
+        return [datetime.datetime(2019, 6, 21, 15, 7, 2), datetime.datetime(2004, 2, 29, 4, 0)]
+    if annotation is bool:
+        return [True, False]
+    if annotation is int:
+        return [3, 2]
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return list(annotation)[:3]
+    return []
+
+
+# Numbers of ordinary sizes: fractions, angles, lengths, temperatures, pressures.
+_SIZES: Final = (0.3, 0.7, 1.6, 12.0, 35.0, 300.0, 1e5)
+
+
+def _number(rng: np.random.Generator) -> float:
+    size = _SIZES[rng.integers(len(_SIZES))]
+    return float(f"{size * rng.uniform(0.7, 1.3):.4g}")
+
+
+def _array(*shape: int) -> Callable[[np.random.Generator], Any]:
+    return lambda rng: np.round(rng.uniform(0.2, 2.0, shape), 4)
+
+
+def _fraction(rng: np.random.Generator) -> float:
+    return round(float(rng.uniform(0.1, 0.9)), 4)
+
+
+def _pair(rng: np.random.Generator) -> Any:
+    return _fraction(rng), _number(rng)
+
+
+# What to try, and how often. Ones with numbers come first: where they do, few arrays follow.
+_KINDS: Final[tuple[tuple[Callable[[np.random.Generator], Any], int], ...]] = (
+    (_number, 24), (_fraction, 6), (_array(3), 3), (_array(4), 3), (_array(3, 3), 3),
+    (_array(4, 4), 3), (_pair, 4), (_array(2), 2), (_array(7), 2), (_array(6), 2),
+)  # fmt: skip
+
+
+def result_of(function: Any, sample: Sample) -> Any:
+    """The result of a call, or None where it fails."""
+    try:
+        with quiet(), limited(1.0):
+            args = [copied(value) for value in sample.args]
+            return function(*args, **{k: copied(v) for k, v in sample.settings.items()})
+    except (Exception, SystemExit, TimeIsUp):
+        return None
+
+
+def _answers(function: Any, sample: Sample) -> bool:
+    """Does a function take a call, with a finite result that varies with its arguments?"""
+    rng = np.random.default_rng(0)
+    try:
+        with quiet(), limited(1.0):
+            here = Coordinates(function(*(copied(a) for a in sample.args)))
+            if not len(here) or not np.isfinite(here.vector).any():
+                return False
+            beside = perturbed(sample, rng, relative=1e-3)
+            there = Coordinates(function(*beside.args))
+            return not np.array_equal(here.vector, there.vector, equal_nan=True)
+    except (Exception, SystemExit, TimeIsUp):
+        return False
