@@ -334,7 +334,7 @@ def join_var(record: Any) -> Any:
 
 
 def iso_var(
-    to: Callable[..., Any], back: Callable[[Any], Any], *vs: Any, check: bool = False
+    to: Callable[..., Any], back: Callable[[Any], Any], *xs: Any, check: bool = False
 ) -> Any:
     """An isomorphism applied to BVars; for constructors and other functions that move numbers.
 
@@ -342,7 +342,7 @@ def iso_var(
     ----------
     to, back : callable
         The function, and its inverse: one value for one argument, a tuple for several.
-    *vs : BVar or object
+    *xs : BVar or object
     check : bool, optional
         Compare ``back(to(*xs))`` with the arguments.
 
@@ -358,7 +358,7 @@ def iso_var(
     >>> grad_bp(lambda x, y: iso_var(lambda a, b: [a, b], tuple, x, y)[1], 2.0, 3.0)
     (0.0, 1.0)
     """
-    return applied(op_iso(to, back, check=check), vs, {})
+    return applied(op_iso(to, back, check=check), xs, {})
 
 
 def coerce_var(v: Any, cls: type) -> Any:

@@ -76,7 +76,7 @@ def applied(
                 f"{op.name} was given complex values, for which it is not known to hold.",
                 "Check it in the convention dzdx = dzdy * conj(dy/dx), and say "
                 "Op(f, complex=True).",
-                defined=op.where,
+                **({"defined": op.where} if op.where else {}),
             )
         if op.refusal is None:
             scaled_grad = lambda dzdy: _among(pulled(dzdy), on)

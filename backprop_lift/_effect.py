@@ -7,6 +7,7 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from typing import Any, Final
 
 from .errors import TapeError
@@ -49,10 +50,10 @@ async def _awaited(result: Awaitable[Any], finish: Callable[[Any], Any]) -> Any:
 def _each(
     results: Generator[Any, Any, Any], finish: Callable[[Any], Any]
 ) -> Generator[Any, Any, Any]:
-    sent = None
+    proceed: Callable[[], Any] = partial(next, results)
     while True:
         try:
-            item = results.send(sent)
+            item = proceed()
         except StopIteration as stop:
             return stop.value
         try:
@@ -60,6 +61,10 @@ def _each(
         except GeneratorExit:
             results.close()
             raise
+        except BaseException as error:
+            proceed = partial(results.throw, error)
+        else:
+            proceed = partial(results.send, sent)
 
 
 class _Then(concurrent.futures.Future[Any]):

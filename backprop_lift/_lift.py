@@ -205,6 +205,9 @@ def _register(
     reason: str = "",
 ) -> None:
     entry = Entry(function, kind, name, where, rule, options.get("samples"), reason)
+    wrt = options.get("wrt")
+    if twin is not None and wrt is not None:
+        entry.given_wrt = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     entry._twin = twin
     entry.make_twin = getattr(rule, "make_twin", None)
     options.get("into", registry).add(entry, replace=options.get("replace", False))

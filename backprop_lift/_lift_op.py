@@ -141,14 +141,15 @@ def _registered(
     rule = Rule(function, op.name, where, options)
     rule.prepare()
     kind: Kind = "lifted only" if op.refusal is None else "no grad"
-    entry = Entry(function, kind, op.name, where, rule, samples, op.refusal or "", None, function)
+    entry = Entry(function, kind, op.name, where, rule, samples, op.refusal or "")
+    entry._twin = function
     into.add(entry, replace=replace)
     return function
 
 
 def _check_call(op: Op, signature: inspect.Signature, wrt: Iterable[str] | None) -> None:
     """Find at the definition that an Op cannot be called as its signature says."""
-    by_position, by_name = 0, {}
+    by_position, by_name = 0, dict[str, None]()
     for name, p in signature.parameters.items():
         if p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD:
             return

@@ -34,7 +34,7 @@ class Op:
     f : callable
         ``f(*xs, **settings) -> (y, scaled_grad)``, where ``scaled_grad(dzdy)`` is one cotangent
         for one argument, a tuple of them for several, and `ZERO` where nothing flows.
-        ``partial(backprop_with, g)`` is such a function, for any `g` on BVars.
+        ``partial(backprop_with, h)`` is such a function, for any `h` on BVars.
     name : str, optional
         For errors; by default that of `f`.
     complex : bool, optional
@@ -58,7 +58,7 @@ class Op:
     Notes
     -----
     ``op + other``, ``-``, ``*``, ``/``, ``**`` and ``abs`` work on the results of two Ops of the
-    same arguments, or of an Op and a constant. ``f >> g`` is `f` followed by `g`.
+    same arguments, or of an Op and a constant. ``inner >> outer`` is `inner` followed by `outer`.
 
     Examples
     --------

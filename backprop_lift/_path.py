@@ -77,8 +77,9 @@ def _one(value: Any, step: Any) -> list[Any] | None:
         return None
     if isinstance(value, (list, tuple)) and isinstance(step, int) and step < 0:
         return [step + len(value)]
-    if isinstance(step, str) and is_namedtuple(type(value)) and step in value._fields:
-        return [value._fields.index(step)]
+    if isinstance(step, str) and is_namedtuple(type(value)):
+        fields = getattr(value, "_fields", ())
+        return [fields.index(step)] if step in fields else [step]
     return [step]
 
 

@@ -56,6 +56,7 @@ class Entry:
     samples: Any = None
     reason: str = ""
     make_twin: Callable[[], Any] | None = None
+    given_wrt: tuple[str, ...] | None = None
     _twin: Any = None
 
     @property
@@ -69,6 +70,8 @@ class Entry:
     @property
     def wrt(self) -> tuple[str, ...]:
         """Names of the differentiable parameters, as far as a rule names them."""
+        if self.given_wrt is not None:
+            return self.given_wrt
         return tuple(getattr(self.rule, "wrt", ()))
 
     def __repr__(self) -> str:

@@ -182,7 +182,7 @@ def _is_record(cls: type) -> bool:
         (cls.__flags__ & (1 << 9) != 0 or cls is types.SimpleNamespace)  # by a class statement
         and cls not in _registered
         and not issubclass(cls, (*_WITHOUT_NUMBERS, numbers.Number, np.ndarray, np.generic))
-        and not issubclass(cls, (BaseException, Iterator))
+        and not issubclass(cls, (BaseException, Iterator, list, tuple, Mapping))
         and not any(
             name in vars(base)
             for base in cls.__mro__
@@ -275,7 +275,10 @@ def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
     if cls is dict:
         return dict(parts)
     if issubclass(cls, tuple):
-        return tuple.__new__(cls, [part for _, part in parts])
+        filled_tuple = tuple.__new__(cls, [part for _, part in parts])
+        if hasattr(value, "__dict__"):
+            vars(filled_tuple).update(vars(value))
+        return filled_tuple
     if issubclass(cls, list):
         filled = cls.__new__(cls)
         list.extend(filled, [part for _, part in parts])

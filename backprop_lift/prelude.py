@@ -22,12 +22,12 @@ __all__ = ["max", "min", "straight_through"]
 Ties = Literal["split", "first", "all"]
 
 
-def max(*vs: Any, ties: Ties = "split") -> Any:
+def max(*xs: Any, ties: Ties = "split") -> Any:
     """The largest of several numbers, with a choice of what ties do.
 
     Parameters
     ----------
-    *vs : BVar or object
+    *xs : BVar or object
         The numbers, or one list, tuple, dict (of which the values count) or array of them.
     ties : {"split", "first", "all"}, optional
         Where several are the largest: the gradient is split equally between them, which is the
@@ -42,18 +42,18 @@ def max(*vs: Any, ties: Ties = "split") -> Any:
     >>> grad_bp(lambda v: prelude.max(v, ties="first"), [1.0, 3.0, 3.0, 2.0])
     [0.0, 1.0, 0.0, 0.0]
     """
-    return _extreme("max", builtins.max, vs, ties)
+    return _extreme("max", builtins.max, xs, ties)
 
 
-def min(*vs: Any, ties: Ties = "split") -> Any:
+def min(*xs: Any, ties: Ties = "split") -> Any:
     """The smallest of several numbers, with a choice of what ties do.
 
     Parameters
     ----------
-    *vs, ties
+    *xs, ties
         As for `max`.
     """
-    return _extreme("min", builtins.min, vs, ties)
+    return _extreme("min", builtins.min, xs, ties)
 
 
 def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -102,10 +102,10 @@ def _of_floats(y: Any) -> Any:
     return y.astype(float) if getattr(y, "dtype", np.dtype(float)).kind in "biu" else y
 
 
-def _extreme(name: str, choose: Callable[..., Any], vs: tuple[Any, ...], ties: Ties) -> Any:
+def _extreme(name: str, choose: Callable[..., Any], xs: tuple[Any, ...], ties: Ties) -> Any:
     if ties not in ("split", "first", "all"):
         raise ValueError(f"ties is {ties!r}, and should be 'split', 'first' or 'all'")
-    values = vs[0] if len(vs) == 1 else list(vs)
+    values = xs[0] if len(xs) == 1 else list(xs)
 
     def run(values: Any) -> Any:
         numbers = _in_a_row(values)

@@ -321,6 +321,29 @@ def test_generators_stop_when_the_function_has_seen_enough():
     assert happened == ["step"] * 3 + ["closed"]
 
 
+def test_generators_receive_what_is_sent_and_thrown():
+    @effects.lift_op
+    def conversation(x):
+        try:
+            factor = yield x, lambda dzdy: dzdy
+        except KeyError:
+            factor = 7.0
+        yield factor * x, lambda dzdy: factor * dzdy
+
+    def sending(x):
+        talk = conversation(x)
+        next(talk)
+        return talk.send(5.0)
+
+    def throwing(x):
+        talk = conversation(x)
+        next(talk)
+        return talk.throw(KeyError())
+
+    assert grad_bp(sending, 2.0) == 5.0
+    assert grad_bp(throwing, 2.0) == 7.0
+
+
 def test_generators_return_what_they_return():
     @effects.lift_op
     def once(x):

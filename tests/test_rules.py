@@ -70,7 +70,7 @@ def test_entry_has_samples(entry):
 
 
 @pytest.mark.filterwarnings("ignore")  # the originals warn as they please
-@by_name([entry for entry in RULES if entry.samples is not None])
+@by_name([entry for entry in RULES if entry.samples])
 def test_entry_is_right_on_its_samples(entry):
     report = check(called(entry), entry=entry, limit=4, seconds=4.0, diagnose=False)
 

@@ -548,6 +548,15 @@ def test_backprop_inside_a_run_gives_the_value_as_a_bvar_of_the_outer():
     assert grad_bp(f, 3.0) == pytest.approx(6 * 9.0)
 
 
+@pytest.mark.parametrize("x", [0.7, np.array([0.7, 1.3])], ids=["float", "array"])
+@pytest.mark.parametrize("n", [0.0, 1.0, 2.0])
+def test_mixed_second_derivative_of_a_power_is_right_at_whole_exponents(x, n):
+    got = grad_bp(lambda n: np.sum(grad_bp(lambda x: np.sum(x**n), x)), n)
+
+    # d/dn of n x^(n-1) is x^(n-1) (1 + n log x)
+    assert got == pytest.approx(np.sum(x ** (n - 1) * (1 + n * np.log(x))))
+
+
 @pytest.mark.parametrize("depth", range(1, 6))
 def test_any_depth_of_nesting_is_exact(depth):
     f = np.exp

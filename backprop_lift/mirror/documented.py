@@ -88,4 +88,5 @@ _KINDS: Final = {
 def _dimensions(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     parts = [part for part in parts if part and part not in ("...", "*")]
-    return tuple(int(part) if part.isdecimal() else _MANY + 1 for part in parts)
+    numbers = [re.search(r"\d+", part) for part in parts]  # the first of "3 or 4"
+    return tuple(int(number.group()) if number else _MANY + 1 for number in numbers)

@@ -14,6 +14,7 @@ from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
+from .drawing import drawn
 from .ledger import Finding
 from .pool import Pool, parameters_of
 from .survey import Public
@@ -145,6 +146,9 @@ class _Judge:
         if samples is not None and status != "locally constant":
             samples = [_without_steering(self.function, sample) for sample in samples]
         report = check(self.function, samples, limit=6, seconds=self.seconds, entry=entry)
+        if samples is not None and _is_in_doubt(report):
+            more = drawn(self.function, self.pool)
+            report.extend(check(self.function, more, limit=4, seconds=self.seconds, entry=entry))
         arguments = self._arguments(report)
         refusal = _refusal(report, status)
         if refusal:
@@ -213,6 +217,16 @@ class _Judge:
                 if report.right:
                     return report.outcomes
         return []
+
+
+def _is_in_doubt(report: Report) -> bool:
+    """Did all calls end without evidence, for or against?"""
+    return not (
+        report.right
+        or report.refusals
+        or any(report.failures())
+        or any(p.kind != "untold" for p in report.problems)
+    )
 
 
 _FAILED: Final = object()

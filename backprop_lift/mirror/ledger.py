@@ -15,6 +15,7 @@ from ..errors import MirrorError
 __all__ = ["Finding", "Ledger"]
 
 _FIRST_LINE: Final = "# backprop-lift ledger 1"
+_BEFORE: Final = "#> "
 _COLUMNS: Final = (
     "function", "argument", "verdict", "oracle", "error", "calls", "options", "source", "detail",
 )  # fmt: skip
@@ -71,12 +72,18 @@ class Ledger:
     findings : iterable of Finding, optional
     versions : dict, optional
         Of the packages that took part in the checks.
+    before : str, optional
+        Python code that set the package up.
     """
 
     def __init__(
-        self, findings: Iterable[Finding] = (), versions: dict[str, str] | None = None
+        self,
+        findings: Iterable[Finding] = (),
+        versions: dict[str, str] | None = None,
+        before: str = "",
     ) -> None:
         self.versions = dict(versions or {})
+        self.before = before
         self._findings: dict[str, dict[str, Finding]] = {}
         for finding in findings:
             self.add(finding)
@@ -106,6 +113,8 @@ class Ledger:
         """The ledger as it stands on disk."""
         lines = [_FIRST_LINE]
         lines += [f"# {name} {version}".rstrip() for name, version in sorted(self.versions.items())]
+        if self.before:
+            lines.append(f"{_BEFORE}{self.before}")
         lines.append("\t".join(_COLUMNS))
         lines += [finding.line() for finding in self]
         return "\n".join(lines) + "\n"
@@ -129,7 +138,9 @@ class Ledger:
             )
         ledger = cls()
         for number, line in enumerate(lines[1:], 2):
-            if line.startswith("#"):
+            if line.startswith(_BEFORE):
+                ledger.before = line.removeprefix(_BEFORE)
+            elif line.startswith("#"):
                 name, _, version = line[1:].strip().partition(" ")
                 ledger.versions[name] = version
             elif line and not line.startswith(_COLUMNS[0] + "\t"):

@@ -69,7 +69,8 @@ def mirror_of(
     name : str, optional
         Import name of the mirror: ``package_bp`` by default.
     ledger : Ledger, optional
-        Of an earlier run: functions that have not changed since are not checked again.
+        Of an earlier run: functions that have not changed since are not checked again, unless
+        they were refused and there are new samples, or another way to set the package up.
     samples : sequence of str, optional
         Paths of samples files.
     rules : Registry, optional
@@ -92,13 +93,16 @@ def mirror_of(
     survey = survey_of(package)
     fingerprints = Fingerprints(package)
     known = ledger or Ledger()
-    found = Ledger(versions=_versions(survey))
+    before_checks = before_checks or known.before
+    anew = bool(samples) or before_checks != known.before
+    found = Ledger(versions=_versions(survey), before=" ".join(before_checks.split("\n")))
     waiting: list[tuple[Public, str]] = []
     publics = [*survey.functions()]
     for public in publics:
         source = fingerprints.of(public.value)
         before = known.of(public.home)
-        if before and all(f.source == source for f in before.values()):
+        holds = before and all(f.source == source for f in before.values())
+        if holds and not (anew and check and before["-"].verdict == "noGrad"):
             for finding in before.values():
                 found.add(finding)
         elif check:

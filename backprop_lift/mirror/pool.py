@@ -47,8 +47,18 @@ class Pool:
                 self._results.setdefault(name, []).append(part)
 
     def of(self, name: str, limit: int = 6) -> list[Any]:
-        """Values given under a name, or else results of that name; numbers first."""
-        values = self._given.get(name) or self._results.get(name) or []
+        """Values given under a name, or else results of that name; numbers first.
+
+        Where there are none, `point1` and `point` are one name.
+        """
+        values: list[Any] = []
+        for known in (self._given, self._results):
+            values = values or known.get(name, [])
+        if not values:
+            bare = name.rstrip("_0123456789")
+            for known in (self._given, self._results):
+                alike = (other for other in known if other.rstrip("_0123456789") == bare)
+                values = values or [value for other in alike for value in known[other]]
         found = sorted(values, key=_size)
         return [s.args[0] for s in distinct([Sample((v,)) for v in found], limit)]
 

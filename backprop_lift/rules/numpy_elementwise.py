@@ -600,4 +600,7 @@ for _original in (
     locally_constant(_original)
 
 # The ufunc behind the method `clip` of an array.
-lifted(twin=lambda x1, x2, x3: np.clip(x1, x2, x3))(np._core.umath.clip)
+lifted(
+    twin=lambda x1, x2, x3: np.clip(x1, x2, x3),
+    samples=[(np.array([-1.5, 0.3, 2.5]), 0.1, np.array([1.0, 1.5, 2.0]))],
+)(np._core.umath.clip)  # type: ignore[attr-defined]  # numpy's stubs hide it

@@ -238,9 +238,13 @@ for _owner, _shape in (
     for _name, (_function, _settings) in _FUNCTIONS.items():
         if _name in _owner.__dict__ and not (_shape is None and _name in _NOT_OF_SCALARS):
             _register(_owner, _name, _own(_function), _samples(_settings, _shape))
-    for _name, _function in {**_ACTIONS, **_ATTRIBUTES}.items():
+    for _name, _function in _ACTIONS.items():
         if _name in _owner.__dict__:
             _register(_owner, _name, _own(_function))
+    for _name, _function in _ATTRIBUTES.items():
+        if _name in _owner.__dict__:
+            _seen = _samples((), _shape) if _shape and _name != "flat" else []
+            _register(_owner, _name, _own(_function), _seen)
     for _name, _function in {**_CONSTANTS, **_OF_VALUE}.items():
         if _name in _owner.__dict__:
             _register(_owner, _name, _own(_function), constant=True)

@@ -225,7 +225,7 @@ def _union1d(ar1: Any, ar2: Any) -> Any:
     return np.unique(_joined(ar1, ar2))
 
 
-@by_hand(np.intersect1d)  # without samples: nothing is left of it when the numbers move
+@by_hand(np.intersect1d, samples=[])  # without samples: nothing is left of it when the numbers move
 def _intersect1d(
     ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
 ) -> Any:

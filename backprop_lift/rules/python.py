@@ -382,15 +382,19 @@ for _original in (
     locally_constant(_original)
 
 
-# Containers: a BVar of one gives BVars of its parts.
+# Containers: a BVar of one gives BVars of its parts. Their results are containers and iterators,
+# which the tests of BVars look at.
 
-lifted(twin=lambda self: {key: self[key] for key in self}.items(), signature="self")(dict.items)
-lifted(twin=lambda self: [self[key] for key in self], signature="self")(dict.values)
-lifted(twin=lambda self: {key: self[key] for key in self}, signature="self")(dict.copy)
+lifted(
+    twin=lambda self: {key: self[key] for key in self}.items(), signature="self", samples=[]
+)(dict.items)
+lifted(twin=lambda self: [self[key] for key in self], signature="self", samples=[])(dict.values)
+lifted(twin=lambda self: {key: self[key] for key in self}, signature="self", samples=[])(dict.copy)
 lifted(
     twin=lambda self, key, default=None: self[key] if key in self else default,
     signature="self, key, default=None",
+    samples=[({"a": 1.5, "b": 2.5}, "a")],
 )(dict.get)
-lifted(twin=lambda self: list(self), signature="self")(list.copy)
+lifted(twin=lambda self: list(self), signature="self", samples=[])(list.copy)
 for _constant in (dict.keys, list.index, list.count, tuple.index, tuple.count):
     locally_constant(_constant)
