@@ -1036,8 +1036,11 @@ def _is_view(part: Any, key: Any) -> bool:
     return _is_basic(key) and isinstance(_root(part), np.ndarray)
 
 
-def _link(base: BVar, view: BVar, read: Callable[[Any], Any]) -> None:
-    """Remember that `view` is read from `base`: what is assigned to one is seen by the other."""
+def _link(base: BVar, view: BVar, read: Callable[[Any], Any] | None) -> None:
+    """Remember that `view` is read from `base`: what is assigned to one is seen by the other.
+
+    Without a way to read it, both are refused once one has been assigned to.
+    """
     try:
         links = base._bvar_links
     except AttributeError:
@@ -1046,6 +1049,18 @@ def _link(base: BVar, view: BVar, read: Callable[[Any], Any]) -> None:
         links[2:] = [ref for ref in links[2:] if ref() is not None]
     links.append(weakref.ref(view))
     view._bvar_links = [base, read]
+
+
+def link_if_view(result: Any, arguments: list[BVar]) -> Any:
+    """Refuse a result that shares an argument's memory once either has been assigned to."""
+    value = _root(result)
+    if result.__class__ is BVar and value.__class__ is np.ndarray:
+        for v in arguments:
+            root = _root(v)
+            if root.__class__ is np.ndarray and np.may_share_memory(root, value):
+                _link(v, result, None)
+                break
+    return result
 
 
 # Functions whose result may share the memory of their argument.
@@ -1154,6 +1169,11 @@ def _move_on(v: BVar, to: Any) -> None:
         links = v._bvar_links
     except AttributeError:
         links = None
+    if links is not None and links[0] is not None and links[1] is None:
+        raise TapeError(
+            "A BVar that shares the memory of another one was assigned to.",
+            "Assign to the array that it was made from, or copy it before: v.copy().",
+        )
     if links is not None and len(links) > 2:
         for ref in links[2:]:
             view = ref()
@@ -1163,7 +1183,7 @@ def _move_on(v: BVar, to: Any) -> None:
     if to.__class__ is BVar:
         v._bvar_value, v._bvar_space, v._bvar_at = to._bvar_value, to._bvar_space, to._bvar_at
     if links is not None and links[0] is not None:
-        base, read = links
+        base, read = links[:2]
         twins = base._bvar_links[2:] if len(base._bvar_links) > 2 else []
         base._bvar_links[2:] = [ref for ref in twins if ref() is not v]
         _move_on(base, _written_through(base, read, v))

@@ -30,6 +30,7 @@ from ._bvar import (
     is_plain,
     nearly_equal,
     kept_alive,
+    link_if_view,
     record,
     unary,
     value_of,
@@ -788,6 +789,10 @@ class Rule:
             result = self.original(*plain[: self._required])
         if result.__class__ not in _PLAIN and comes_later(result):
             return then(result, lambda y: self._recorded(tape, plain, y, parents, on))
+        if result.__class__ is np.ndarray and result.base is not None or result is plain[on[0]]:
+            return link_if_view(
+                self._recorded(tape, plain, result, parents, on), [values[i] for i in on]
+            )
         return self._recorded(tape, plain, result, parents, on)
 
     def _recorded(

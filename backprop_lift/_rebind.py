@@ -701,11 +701,13 @@ def _callable(value: Any) -> bool:
 def _array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", subok: Any = False,
            ndmin: int = 0, ndmax: int = 0, like: Any = None) -> Any:
     array = _as_array(object, dtype)
+    if not copy and (array is object or object.__class__ is Buffer and array is object._contents()):
+        return object
     if array.__class__ is BVar:
         if ndmin > np.ndim(_representative(array)):
             shape = np.shape(_representative(array))
             array = array.reshape((1,) * (ndmin - len(shape)) + shape)
-        return Buffer(array)
+        return Buffer(array.__copy__())
     return fresh(np.array(array, dtype, copy=bool(copy) or None, order=order, ndmin=ndmin))
 
 

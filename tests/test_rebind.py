@@ -16,6 +16,7 @@ import sys
 import textwrap
 import threading
 import types
+import warnings
 from math import *  # noqa: F403 - as scripts do
 from math import exp as exponential
 
@@ -1084,7 +1085,8 @@ def sorted_in_place(x):
 
 def reshaped_by_attribute(x):
     image = np.array(x)
-    image.shape = (3, 1)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        image.shape = (3, 1)  # deprecated since NumPy 2.5, and still found
     return image * np.ones((1, 2))
 
 
