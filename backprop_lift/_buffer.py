@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, collect_array, has_bvar, set_item, value_of
+from ._bvar import BVar, collect_array, has_bvar, is_complex, is_linked, set_item, value_of
 from ._registry import registry
 from ._space import parts_of, rebuilt
 from .errors import ConversionError
@@ -137,6 +137,11 @@ class Buffer:
             self._contents()[key] = value
         elif root is self:
             root._held = _stored(root._held, key, value)
+        elif is_complex(root._held) and not is_complex(self._contents()):
+            raise ConversionError(
+                "A BVar was to be stored into the real or imaginary part of a complex array.",
+                "Make the array of its parts: real + 1j * imag.",
+            )
         else:
             shape = np.shape(value_of(root._held))
             flat = _reshaped(root._held, -1)
@@ -253,7 +258,41 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         return twin(args[0], *map(contents_of, args[1:]), **settings)
     out = kwargs.pop("out", None)
     result = function(*map(_shared, args), **{k: _shared(v) for k, v in kwargs.items()})
-    return fresh(result) if out is None else _into(out, result)
+    if out is not None:
+        return _into(out, result)
+    if args and args[0].__class__ is Buffer and _views(result, args[0]):
+        return _sliced(args[0], function, args[1:], kwargs, result)
+    return fresh(result)
+
+
+def _views(result: Any, buffer: Buffer) -> bool:
+    """Does a result, or one of several, share the memory of a buffer?"""
+    if result.__class__ is list or result.__class__ is tuple:
+        return any(_views(part, buffer) for part in result)
+    contents = buffer._contents()
+    if result.__class__ is BVar:
+        return contents.__class__ is BVar and is_linked(result, contents)
+    return (
+        result.__class__ is np.ndarray
+        and contents.__class__ is np.ndarray
+        and np.may_share_memory(result, contents)
+    )
+
+
+def _sliced(buffer: Buffer, function: Any, rest: Any, kwargs: Any, result: Any) -> Any:
+    """The result of a function that gives views of a buffer, as slices of it."""
+
+    def read(contents: Any) -> Any:
+        return function(contents, *rest, **kwargs)
+
+    if result.__class__ is list or result.__class__ is tuple:
+        parts = range(len(result))
+        return result.__class__(Buffer(base=buffer, read=_part_of(read, i)) for i in parts)
+    return Buffer(base=buffer, read=read)
+
+
+def _part_of(read: Callable[[Any], Any], i: int) -> Callable[[Any], Any]:
+    return lambda contents: read(contents)[i]
 
 
 def call_ufunc(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
@@ -334,6 +373,8 @@ def _put(buffer: Buffer, *args: Any, **settings: Any) -> None:
 
 
 _IN_PLACE: Final[dict[str, Callable[..., None]]] = {"fill": _fill, "sort": _sort, "put": _put}
+
+
 def _binary_method(operation: Any, reflected: bool) -> Any:
     def method(self: Buffer, other: Any) -> Any:
         x, y = self._contents(), contents_of(other)

@@ -21,8 +21,17 @@ import numpy as np
 
 from . import _tape
 from ._registry import dotted_name, registry
-from ._space import TRIVIAL, ZERO, Space, is_record, one, parts_of, rebuilt, register_space
-from ._space import space_of, zero
+from ._space import (
+    TRIVIAL,
+    Space,
+    is_record,
+    one,
+    parts_of,
+    rebuilt,
+    register_space,
+    space_of,
+    zero,
+)
 from ._tape import (
     ADD,
     CALL,
@@ -641,7 +650,18 @@ def const_var(x: Any) -> Any:
 
 
 _PLAIN: Final = {
-    float, int, complex, bool, str, bytes, type(None), np.ndarray, np.float64, np.bool_, slice, type
+    float,
+    int,
+    complex,
+    bool,
+    str,
+    bytes,
+    type(None),
+    np.ndarray,
+    np.float64,
+    np.bool_,
+    slice,
+    type,
 }
 
 
@@ -736,7 +756,9 @@ def _power_grads(x: Any, n: Any, result: Any) -> Any:
 
 def _power_by_base(x: Any, n: Any) -> Any:
     if n.__class__ is BVar or x.__class__ is BVar:
-        m = value_of(n)
+        m = _root(n)
+        if not np.any(np.equal(m, 0) & np.equal(_root(x), 0)):
+            return n * x ** (n - 1)
         if np.ndim(m) == 0:
             return 0.0 * x if m == 0 else n * x ** (n - 1)
         return np.where(np.equal(m, 0), 0.0, n * x ** np.where(np.equal(m, 0), 1.0, n - 1))
@@ -819,13 +841,13 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
     at = len(tape)
     if on_x and on_y:
         parents: Any = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
-        scaled_grad = lambda dzdy: (grad_x(dzdy), grad_y(dzdy))  # noqa: E731 - the pair of both
+        scaled_grad = lambda dzdy: (grad_x(dzdy), grad_y(dzdy))
     elif on_x:
         parents = ((x._bvar_at, x._bvar_space),)
-        scaled_grad = lambda dzdy: (grad_x(dzdy),)  # noqa: E731
+        scaled_grad = lambda dzdy: (grad_x(dzdy),)
     else:
         parents = ((y._bvar_at, y._bvar_space),)
-        scaled_grad = lambda dzdy: (grad_y(dzdy),)  # noqa: E731
+        scaled_grad = lambda dzdy: (grad_y(dzdy),)
     tape.append((CALL, scaled_grad, parents, _NAMES[op], _site()))
     return _bvar(value, token, at)
 
@@ -1063,6 +1085,14 @@ def link_if_view(result: Any, arguments: list[BVar]) -> Any:
     return result
 
 
+def is_linked(view: BVar, base: BVar) -> bool:
+    """Is `view` known to share the memory of `base`?"""
+    try:
+        return view._bvar_links[0] is base
+    except AttributeError:
+        return False
+
+
 # Functions whose result may share the memory of their argument.
 _VIEWING: Final = frozenset(
     {np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.moveaxis, np.rollaxis,
@@ -1082,7 +1112,8 @@ def _viewed(read: Any, twin: Any, args: Any, kwargs: Any) -> Any:
         and value.__class__ is np.ndarray
         and np.may_share_memory(value, _root(view))
     ):
-        _link(base, view, lambda array: read(array, *rest, **kwargs))
+        same = _root(view).dtype == value.dtype  # not the real part of a complex array
+        _link(base, view, (lambda array: read(array, *rest, **kwargs)) if same else None)
     return view
 
 
@@ -1123,7 +1154,8 @@ def set_item(x: Any, key: Any, part: Any) -> Any:
         return tuple(found)
 
     parents = [
-        (each._bvar_at, each._bvar_space) for each, on in ((x, a is not x), (part, b is not part))
+        (each._bvar_at, each._bvar_space)
+        for each, on in ((x, a is not x), (part, b is not part))
         if on
     ]
     return record(tape, value, scaled_grad, tuple(parents), _SET_ITEM)
@@ -1384,7 +1416,8 @@ def _attribute(v: BVar, name: str) -> Any:
             part = getattr(root, name)
         # a field: without a class attribute, with slots, or with a default in the class
         if not hasattr(of_class, "__get__") or type(of_class).__name__ in (
-            "member_descriptor", "_tuplegetter"
+            "member_descriptor",
+            "_tuplegetter",
         ):
             return _read(v, getattr(v._bvar_value, name), name, root)
     if of_class is None:
@@ -1406,7 +1439,9 @@ def _attribute(v: BVar, name: str) -> Any:
 
 
 # What an array is from outside, which nothing flows through.
-_OUTWARD: Final = frozenset({"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "strides", "flags"})
+_OUTWARD: Final = frozenset(
+    {"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "strides", "flags"}
+)
 
 
 # Attributes and methods of an array that may be views of it.
@@ -1556,4 +1591,3 @@ def foreign_tape(where: str) -> TapeError:
         f"{where} returned a BVar of a run that is not its own.",
         "Return what the inner run returned, not a BVar that it made.",
     )
-

@@ -86,8 +86,10 @@ def _numbers_only(value: Any) -> bool:
     """Can no BVar hide in an argument, in the closure of a function or the like?"""
     if value.__class__ in (list, tuple, dict):
         return all(_numbers_only(part) for _, part in parts_of(value) or ())
-    return value.__class__ is BVar or value is None or isinstance(
-        value, (int, float, complex, str, np.ndarray, np.generic)
+    return (
+        value.__class__ is BVar
+        or value is None
+        or isinstance(value, (int, float, complex, str, np.ndarray, np.generic))
     )
 
 
@@ -97,9 +99,7 @@ def _gradient_by_limits(again: Callable[..., Any], values: list[Any]) -> Callabl
     def scaled_grad(dzdy: Any) -> list[Any]:
         def at(shifts: dict[int, Any]) -> list[Any]:
             """The gradients where some arguments are moved, their numbers in rows."""
-            there = [
-                _moved(x, iter(shifts[i])) if i in shifts else x for i, x in enumerate(values)
-            ]
+            there = [_moved(x, iter(shifts[i])) if i in shifts else x for i, x in enumerate(values)]
             try:
                 dzdxs = backprop_with(again, *there)[1](dzdy)
             except (ArithmeticError, ValueError):  # outside the domain: nothing is learnt there

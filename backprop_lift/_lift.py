@@ -28,9 +28,9 @@ from ._bvar import (
     has_bvar,
     is_complex,
     is_plain,
-    nearly_equal,
     kept_alive,
     link_if_view,
+    nearly_equal,
     record,
     unary,
     value_of,
@@ -38,10 +38,9 @@ from ._bvar import (
 )
 from ._effect import comes_later, then
 from ._registry import Entry, Registry, dotted_name, registry
-from ._space import ZERO, is_record, parts_of, zero
+from ._space import parts_of
 from ._tape import call_site
 from .errors import (
-    ConversionError,
     CotangentError,
     NoGradientError,
     RuleError,
@@ -319,7 +318,7 @@ def no_grad(original: Any = None, *, replace: bool = False, into: Any = registry
     return _refuse(original, "", where, replace, into)
 
 
-noGrad = no_grad  # the name that the originals gave it  # noqa: N816
+noGrad = no_grad  # the name that the originals gave it
 
 
 def _refuse(original: Any, reason: str, where: str, replace: bool, into: Registry) -> Any:
@@ -345,7 +344,9 @@ def refusing(function: Any, name: str, reason: str, where: str = "") -> Any:
         found = _bvars_in((args, kwargs))
         tape = youngest(found)
         on = [v for v in found if v._bvar_space.tape is tape]
-        result = twin(*(_off(a, tape) for a in args), **{k: _off(a, tape) for k, a in kwargs.items()})
+        result = twin(
+            *(_off(a, tape) for a in args), **{k: _off(a, tape) for k, a in kwargs.items()}
+        )
         site = _site()
         held: list[Any] = [i for i, a in enumerate(args) if has_bvar(a)]
         held += [key for key, a in kwargs.items() if has_bvar(a)]
@@ -494,8 +495,10 @@ class Rule:
 
     def _differentiable(self) -> tuple[str, ...]:
         wrt = self.options["wrt"]
-        rules = self.options["grad"] if self.options["grad"] is not None else (
-            self.options["derivative"]
+        rules = (
+            self.options["grad"]
+            if self.options["grad"] is not None
+            else (self.options["derivative"])
         )
         if wrt is not None:
             names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
@@ -632,7 +635,9 @@ class Rule:
         self._scaled_grad = (
             self._by_partials
             if self.options["derivative"] is not None
-            else self._all_at_once if None in self.functions else self._by_argument
+            else self._all_at_once
+            if None in self.functions
+            else self._by_argument
         )
         self._settings_at = [
             (i, self.signature.parameters[name].default)
@@ -789,7 +794,7 @@ class Rule:
             result = self.original(*plain[: self._required])
         if result.__class__ not in _PLAIN and comes_later(result):
             return then(result, lambda y: self._recorded(tape, plain, y, parents, on))
-        if result.__class__ is np.ndarray and result.base is not None or result is plain[on[0]]:
+        if (result.__class__ is np.ndarray and result.base is not None) or result is plain[on[0]]:
             return link_if_view(
                 self._recorded(tape, plain, result, parents, on), [values[i] for i in on]
             )
@@ -803,7 +808,9 @@ class Rule:
         if self._kink is not None and self._kink([_rooted(x) for x in plain], result):
             tape.coincident = True
             coincide(*plain)
-        return record(tape, result, self._scaled_grad(tape, plain, result, on), tuple(parents), self)
+        return record(
+            tape, result, self._scaled_grad(tape, plain, result, on), tuple(parents), self
+        )
 
     def _refuse_complex(self, plain: list[Any], result: Any) -> None:
         if _is_complex(result) or any(_is_complex(plain[i]) for i in self._wrt_at):
@@ -895,6 +902,7 @@ class Rule:
         result, pullback = found
         if not self.options["complex"]:
             self._refuse_complex(plain, result)
+
         def scaled_grad(dzdy: Any) -> Any:
             return self._counted(pullback(dzdy), on)
 
@@ -948,9 +956,7 @@ def _by_position(function: Any, names: tuple[str, ...], after: int = 0) -> Any:
         own = own[1:] if isinstance(function, types.MethodType) else own
         if own[after:] == names:
             return function
-    return lambda *given: function(
-        *given[:after], **dict(zip(names, given[after:], strict=True))
-    )
+    return lambda *given: function(*given[:after], **dict(zip(names, given[after:], strict=True)))
 
 
 # --- signatures --------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import builtins
 import dis
 import enum
 import functools
-import inspect
 import sys
 import threading
 import types
@@ -23,15 +22,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import _buffer
 from ._buffer import Buffer, call, call_ufunc, contents_of, fresh
-from ._coincidence import with_limits
 from ._bvar import _PLAIN, BVar, collect_array, has_bvar, is_plain, unlifted, value_of
+from ._coincidence import with_limits
 from ._effect import then
-from ._lift import _dressed, _with_signature, refusing
+from ._lift import _dressed
 from ._registry import Registry, dotted_name
 from ._space import is_record, parts_of, rebuilt
-from .errors import ConversionError, LiftError, NoGradientError, RegistrationError
+from .errors import NoGradientError, RegistrationError
 
 __all__ = ["composite_of", "rebound"]
 
@@ -181,7 +179,11 @@ class _World:
             stand_in = _STAND_INS.get(id(value))
             if stand_in is not None and stand_in[0] is value:
                 self.builtins[name] = self._bound_stand_in(value, stand_in[1])
-            elif callable(value) and not isinstance(value, type) or value in (float, int, complex):
+            elif (callable(value) and not isinstance(value, type)) or value in (
+                float,
+                int,
+                complex,
+            ):
                 entry = registry.find(value)
                 if entry is not None:
                     self.builtins[name] = self._around(value, entry.twin)
@@ -262,7 +264,7 @@ class _World:
     def lifted_value(self, value: Any) -> Any:
         """What a name stands for in rebound code."""
         cls = value.__class__
-        if cls in _PLAIN_TYPES and cls is not type or value is None:
+        if (cls in _PLAIN_TYPES and cls is not type) or value is None:
             return value
         if isinstance(value, types.ModuleType):
             return self.lifted_module(value)
@@ -346,8 +348,12 @@ class _World:
     def _bound_stand_in(self, original: Any, stand_in: Any) -> Any:
         bound = functools.partial(stand_in, self) if stand_in in _NEEDS_WORLD else stand_in
         if isinstance(original, type) and issubclass(original, (np.generic, int, float, complex)):
-            bound = _dressed(functools.wraps(original, updated=())(lambda *a, **k: stand_in(*a, **k))
-                             if bound is stand_in else bound, original)
+            bound = _dressed(
+                functools.wraps(original, updated=())(lambda *a, **k: stand_in(*a, **k))
+                if bound is stand_in
+                else bound,
+                original,
+            )
             bound.dtype = np.dtype(original)
         self.originals[id(bound)] = (bound, original)
         return bound
@@ -357,9 +363,11 @@ class _World:
         root = (getattr(value, "__module__", None) or "").partition(".")[0]
         if root in _PASSING or (isinstance(value, type) and root not in _OPAQUE):
             return value
-        if not isinstance(value, (types.BuiltinFunctionType, types.WrapperDescriptorType)) and (
-            is_record(value) or hasattr(type(value), "__call__")
-        ) and isinstance(getattr(type(value), "__call__", None), types.FunctionType):
+        if (
+            not isinstance(value, (types.BuiltinFunctionType, types.WrapperDescriptorType))
+            and (is_record(value) or hasattr(type(value), "__call__"))
+            and isinstance(getattr(type(value), "__call__", None), types.FunctionType)
+        ):
             return value  # an object of a Python class; its method runs on BVars as it is
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -394,9 +402,15 @@ class _World:
     def _has_functions(self, table: Any, depth: int) -> bool:
         values = table.values() if isinstance(table, dict) else table
         return any(
-            isinstance(v, (types.FunctionType, types.BuiltinFunctionType, np.ufunc, types.ModuleType))
+            isinstance(
+                v, (types.FunctionType, types.BuiltinFunctionType, np.ufunc, types.ModuleType)
+            )
             or (isinstance(v, type) and self.registry.find(v) is not None)
-            or (isinstance(v, (list, tuple, dict)) and depth > 0 and self._has_functions(v, depth - 1))
+            or (
+                isinstance(v, (list, tuple, dict))
+                and depth > 0
+                and self._has_functions(v, depth - 1)
+            )
             for v in list(values)
         )
 
@@ -453,16 +467,19 @@ class _World:
     def lifted_module(self, module: types.ModuleType) -> Any:
         """A view of a module whose attributes are lifted."""
         root = module.__name__.partition(".")[0]
-        if root in _OURS or (root in _LEFT_ALONE and root not in ("math", "cmath", "operator",
-                                                                   "functools", "itertools")):
+        if root in _OURS or (
+            root in _LEFT_ALONE
+            and root not in ("math", "cmath", "operator", "functools", "itertools")
+        ):
             return module
         known = self.modules.get(module)
         if known is None:
             known = self.modules[module] = _Module(module, self)
         return known
 
-    def _import(self, name: str, names: Any = None, local: Any = None, fromlist: Any = (),
-                level: int = 0) -> Any:
+    def _import(
+        self, name: str, names: Any = None, local: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:
         live = names.live if isinstance(names, _Names) else names
         return self.lifted_value(builtins.__import__(name, live, local, fromlist, level))
 
@@ -698,10 +715,21 @@ def _callable(value: Any) -> bool:
 
 
 @_stands_in(np.array)
-def _array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", subok: Any = False,
-           ndmin: int = 0, ndmax: int = 0, like: Any = None) -> Any:
+def _array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: Any = True,
+    order: Any = "K",
+    subok: Any = False,
+    ndmin: int = 0,
+    ndmax: int = 0,
+    like: Any = None,
+) -> Any:
     array = _as_array(object, dtype)
-    if not copy and (array is object or object.__class__ is Buffer and array is object._contents()):
+    if not copy and (
+        array is object or (object.__class__ is Buffer and array is object._contents())
+    ):
         return object
     if array.__class__ is BVar:
         if ndmin > np.ndim(_representative(array)):
@@ -711,8 +739,9 @@ def _array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K"
     return fresh(np.array(array, dtype, copy=bool(copy) or None, order=order, ndmin=ndmin))
 
 
-@_stands_in(np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray,
-            np.asarray_chkfinite)
+@_stands_in(
+    np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite
+)
 def _asarray(a: Any, dtype: Any = None, order: Any = None, **settings: Any) -> Any:
     if a.__class__ is Buffer and dtype is None:
         return a
@@ -833,8 +862,16 @@ for _original in (
     np.ones_like, np.empty_like, np.full_like, np.fromiter, np.linspace, np.copy, np.tri,
     np.diag, np.tile, np.repeat, np.loadtxt,
 ):  # fmt: skip
-    if _original not in (np.linspace, np.copy, np.tri, np.diag, np.tile, np.repeat, np.loadtxt,
-                         np.fromiter):
+    if _original not in (
+        np.linspace,
+        np.copy,
+        np.tri,
+        np.diag,
+        np.tile,
+        np.repeat,
+        np.loadtxt,
+        np.fromiter,
+    ):
         _constructor(_original)
 
 
@@ -910,6 +947,7 @@ def _vectorize(world: _World, pyfunc: Any, *args: Any, **kwargs: Any) -> Any:
 def _vectorized(function: Any, original: Any) -> Any:
     """`numpy.vectorize` of a lifted function: called item by item, collected into an array."""
     if original.signature is not None:
+
         def refused(*args: Any, **kwargs: Any) -> Any:
             args = tuple(map(contents_of, args))
             if has_bvar(args) or has_bvar(kwargs):
@@ -932,9 +970,12 @@ def _vectorized(function: Any, original: Any) -> Any:
             named = dict(zip(names, items[len(args) :], strict=True))
             results.append(function(*items[: len(args)], **named))
         if isinstance(results[0], tuple):
-            return tuple(collect_array(list(column)).reshape(shape) if has_bvar(list(column))
-                         else np.array(column).reshape(shape)
-                         for column in zip(*results, strict=True))
+            return tuple(
+                collect_array(list(column)).reshape(shape)
+                if has_bvar(list(column))
+                else np.array(column).reshape(shape)
+                for column in zip(*results, strict=True)
+            )
         array = _as_array(list(results), None)
         return np.array(array).reshape(shape) if array.__class__ is list else array.reshape(shape)
 

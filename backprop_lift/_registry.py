@@ -173,7 +173,9 @@ class Registry:
         return None
 
     def __contains__(self, original: Any) -> bool:
-        return (self._named(original) if isinstance(original, str) else self.find(original)) is not None
+        return (
+            self._named(original) if isinstance(original, str) else self.find(original)
+        ) is not None
 
     def __iter__(self) -> Iterator[Entry]:
         self._load()
@@ -242,6 +244,7 @@ class Registry:
 
 
 registry: Final = Registry()
+
 
 def _load_rules(name: str) -> Callable[[], Any]:
     return lambda: importlib.import_module(f"{__package__}.rules.{name}")

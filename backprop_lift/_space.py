@@ -307,7 +307,8 @@ def _add_containers(x: Any, y: Any) -> Any:
     if isinstance(x, Mapping):
         keys = [*x, *(key for key in y if key not in x)]
         return rebuilt(
-            x, [(k, add(x[k], y[k]) if k in x and k in y else (x if k in x else y)[k]) for k in keys]
+            x,
+            [(k, add(x[k], y[k]) if k in x and k in y else (x if k in x else y)[k]) for k in keys],
         )
     xs, ys = list(parts_of(x) or ()), list(parts_of(y) or ())
     if [key for key, _ in xs] != [key for key, _ in ys]:

@@ -288,8 +288,9 @@ def fitted(dzdx: Any, token: Token, dzdy: Any, rule: Any = None) -> Any:
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    return not shape or len(shape) <= len(to) and all(
-        m in (1, n) for m, n in zip(reversed(shape), reversed(to), strict=False)
+    return not shape or (
+        len(shape) <= len(to)
+        and all(m in (1, n) for m, n in zip(reversed(shape), reversed(to), strict=False))
     )
 
 
@@ -371,9 +372,7 @@ def _outline(value: Any) -> str:
     if parts is None:
         shape = _shape_of(value)
         return type(value).__name__ if not shape else f"{type(value).__name__} of shape {shape}"
-    inner = ", ".join(
-        [f"{key}: {_outline(part)}" for key, part in itertools.islice(parts, 6)]
-    )
+    inner = ", ".join([f"{key}: {_outline(part)}" for key, part in itertools.islice(parts, 6)])
     return f"{type(value).__name__}({inner})"
 
 
@@ -521,9 +520,7 @@ _scattered: Callable[[Any, Token, list[tuple[Any, Any]]], Any]
 # --- the sweep ---------------------------------------------------------------------------------
 
 
-def sweep(
-    nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int
-) -> list[Any]:
+def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> list[Any]:
     """Cotangents of the inputs, given cotangents of outputs.
 
     Parameters

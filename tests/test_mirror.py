@@ -294,7 +294,7 @@ def test_a_function_that_ends_the_interpreter_costs_only_its_own_check(package):
     name, folder = package()
     (folder / "crash.py").write_text(
         'import os\n\n\ndef last(x):\n    """>>> last(1.0)"""\n    '
-        'if x != 1.0:\n        os._exit(3)\n    return x\n'
+        "if x != 1.0:\n        os._exit(3)\n    return x\n"
     )
 
     assert main(["mirror", name]) == 0
@@ -312,9 +312,9 @@ def test_a_distribution_carries_what_makes_it_installable(package):
 
     assert (out / "shapes_with_gradients" / "__init__.py").is_file()
     assert 'packages = ["shapes_with_gradients"]' in (out / "pyproject.toml").read_text()
-    assert main(
-        ["mirror", name, "--out", str(out), "--name", "shapes_with_gradients", "--check"]
-    ) == 0
+    assert (
+        main(["mirror", name, "--out", str(out), "--name", "shapes_with_gradients", "--check"]) == 0
+    )
 
 
 def test_a_file_that_somebody_made_their_own_stays(package):

@@ -30,7 +30,7 @@ DIFFERENTIABLE = [
     for entry in registry
     if entry.kind in ("rule", "twin", "composite")
     # and not of another test
-    and Path(entry.where.rpartition(":")[0]).is_relative_to(backprop_lift.rules.__path__[0])
+    and not Path(entry.where).is_relative_to(Path(__file__).parent)
 ]
 
 # They write into their first argument and return None, so there is nothing to differentiate: on a
@@ -51,6 +51,17 @@ def writes(entry: Entry) -> bool:
 
 def by_name(entries: list[Entry]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("entry", entries, ids=[entry.name for entry in entries])
+
+
+# Their gradient is zero wherever it exists, which is no evidence to a checker.
+FLAT = {
+    "builtins.float.imag",
+    "numpy.generic.std",  # of one number
+    "numpy.generic.var",
+    "numpy.generic.imag",
+    "numpy.heaviside",
+    "numpy.ndarray.imag",
+}
 
 
 def called(entry: Entry) -> Any:
@@ -74,7 +85,7 @@ def test_entry_has_samples(entry):
 def test_entry_is_right_on_its_samples(entry):
     report = check(called(entry), entry=entry, limit=4, seconds=4.0, diagnose=False)
 
-    assert report.right, str(report)
+    assert report.verdict == ("no evidence" if entry.name in FLAT else "right"), str(report)
 
 
 @by_name([entry for entry in DIFFERENTIABLE if entry.kind == "rule"])

@@ -56,13 +56,13 @@ def _matrix_function_grad(function: Any) -> Callable[[Any, Any], Any]:
     The adjoint of its derivative at A is its derivative at A^H; Higham (2008), section 3.2.
     """
 
-    def grad(dzdy: Any, A: Any) -> Any:  # noqa: N803 - scipy's name
+    def grad(dzdy: Any, A: Any) -> Any:
         return _by_block(through_twin(function), adjoint(A), dzdy)[1]
 
     return grad
 
 
-def _expm_grad(dzdy: Any, A: Any) -> Any:  # noqa: N803 - scipy's name
+def _expm_grad(dzdy: Any, A: Any) -> Any:
     """The derivative of the exponential at A^H in the direction dzdy.
 
     References
@@ -76,8 +76,8 @@ def _expm_grad(dzdy: Any, A: Any) -> Any:  # noqa: N803 - scipy's name
 
 
 def _expm_frechet(
-    A: Any,  # noqa: N803 - scipy's names
-    E: Any,  # noqa: N803
+    A: Any,
+    E: Any,
     method: Any = None,
     compute_expm: bool = True,
     check_finite: bool = True,
@@ -100,7 +100,7 @@ def _sqrtm_grad(dzdy: Any, result: Any) -> Any:
     return through_twin(sl.solve_sylvester)(turned, turned, dzdy)
 
 
-def _signm_grad(dzdy: Any, result: Any, A: Any) -> Any:  # noqa: N803 - scipy's name
+def _signm_grad(dzdy: Any, result: Any, A: Any) -> Any:
     """With S the sign and N = A S: dS solves ``N dS + dS N = dA - S dA S``; Higham (2008), 5.1."""
     turned = adjoint(result)
     n = turned @ adjoint(A)
@@ -129,12 +129,10 @@ lifted(
 lifted(grad=_sqrtm_grad, wrt="A", complex=True, samples=_near_identity)(sl.sqrtm)
 lifted(
     grad={
-        "A": lambda dzdy, A, t: _by_block(  # noqa: N803 - scipy's name
+        "A": lambda dzdy, A, t: _by_block(
             lambda x: through_twin(sl.fractional_matrix_power)(x, t), adjoint(A), dzdy
         )[1],
-        "t": lambda dzdy, result, A: np.sum(  # noqa: N803
-            dzdy * conj(through_twin(sl.logm)(A) @ result)
-        ),
+        "t": lambda dzdy, result, A: np.sum(dzdy * conj(through_twin(sl.logm)(A) @ result)),
     },
     complex=True,
     samples=lambda rng: [(*a, 0.3) for a in _near_identity(rng)],
@@ -230,7 +228,7 @@ def _orthogonal_factor_grad(dzdu: Any, a: Any) -> Any:
     return dzda
 
 
-def _orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:  # noqa: N803
+def _orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:
     product = adjoint(A) @ array_like(B)
     return through_twin(sl.polar)(product)[0], np.linalg.norm(product, "nuc", (-2, -1))
 

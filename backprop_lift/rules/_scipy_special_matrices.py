@@ -167,7 +167,7 @@ def _khatri_rao(a: Any, b: Any) -> Any:
     return np.reshape(products, (*products.shape[:-3], -1, products.shape[-1]))
 
 
-def _diagsvd(s: Any, M: int, N: int) -> Any:  # noqa: N803 - scipy's names
+def _diagsvd(s: Any, M: int, N: int) -> Any:
     s = array_like(s)
     return column(s) * np.eye(M, N) if s.shape[-1] == M else row(s) * np.eye(M, N)
 

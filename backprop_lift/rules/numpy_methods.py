@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._bvar import is_complex
 from .._registry import Entry, Kind, dotted_name, registry, twin_of
 from ..errors import ConversionError
 from ._arrays import numbered, plain
@@ -36,7 +37,13 @@ def _compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> A
 
 
 def _astype(self: Any, dtype: Any, *settings: Any, **named: Any) -> Any:
+    if named.get("copy", True) is False and self.dtype == np.dtype(dtype):
+        return self
     return astype(self, dtype)
+
+
+def _conjugate(self: Any) -> Any:
+    return np.conjugate(self) if is_complex(self) else self
 
 
 def _item(self: Any, *index: Any) -> Any:
@@ -164,8 +171,8 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {  # method: its function, 
     "ravel": (np.ravel, ()),
     "flatten": (np.ravel, ()),
     "copy": (np.copy, ()),
-    "conj": (np.conjugate, ()),
-    "conjugate": (np.conjugate, ()),
+    "conj": (_conjugate, ()),
+    "conjugate": (_conjugate, ()),
     "swapaxes": (np.swapaxes, (0, -1)),
     "diagonal": (np.diagonal, (1,)),
     "trace": (np.trace, ()),

@@ -23,7 +23,7 @@ def _norm_grad(
     dzdy: Any,
     x: Any,
     result: Any,
-    ord: Any,  # noqa: A002 - numpy's name
+    ord: Any,
     axis: Any,
     keepdims: bool,
 ) -> Any:
@@ -44,7 +44,7 @@ def _norm_grad(
     return slope(dzdy, x, result, ord, axes)
 
 
-def _vector_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any:  # noqa: A002
+def _vector_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any:
     if ord is None or ord == 2:
         return dzdy * (x / _nonzero(norm))
     if ord == 0:
@@ -59,7 +59,7 @@ def _vector_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any
     return dzdy * phase * (size / _nonzero(norm)) ** (ord - 1)
 
 
-def _matrix_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any:  # noqa: A002
+def _matrix_norm_slope(dzdy: Any, x: Any, norm: Any, ord: Any, axes: Any) -> Any:
     if ord in (1, -1, math.inf, -math.inf):
         summed, compared = axes if abs(ord) == 1 else axes[::-1]
         size = np.abs(x)
@@ -104,7 +104,7 @@ def _vector_norm(
     *,
     axis: Any = None,
     keepdims: bool = False,
-    ord: Any = 2,  # noqa: A002
+    ord: Any = 2,
 ) -> Any:
     x = array_like(x)
     if axis is None:
@@ -118,7 +118,7 @@ def _vector_norm(
     return np.linalg.norm(x, ord, axis, keepdims)
 
 
-def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
+def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 

@@ -100,7 +100,7 @@ def _phase_fixed(dzdv: Any, vectors: Any, at: Any, turn: Any, function: str) -> 
     return dzdv - 1j * at * row(turn / np.where(flat, 1.0, chosen))
 
 
-def _eigh_grad(dzdy: Any, result: Any, UPLO: Any) -> Any:  # noqa: N803 - numpy's name
+def _eigh_grad(dzdy: Any, result: Any, UPLO: Any) -> Any:
     """Scaled gradient of `numpy.linalg.eigh`, by the entries of the triangle that it reads.
 
     The phase of complex vectors is LAPACK's: it reduces to a real tridiagonal matrix by reflections
@@ -128,7 +128,7 @@ def _eigh_grad(dzdy: Any, result: Any, UPLO: Any) -> Any:  # noqa: N803 - numpy'
     return read_from_one_triangle(dzda, lower=lower)
 
 
-def _eigvalsh_grad(dzdy: Any, a: Any, UPLO: Any) -> Any:  # noqa: N803 - numpy's name
+def _eigvalsh_grad(dzdy: Any, a: Any, UPLO: Any) -> Any:
     """V diag(dzdw) V^H, by the entries of the triangle that is read; Giles (2008), section 3.1."""
     v = np.linalg.eigh(a, UPLO)[1]
     return read_from_one_triangle((v * row(dzdy)) @ adjoint(v), lower=UPLO.upper() == "L")

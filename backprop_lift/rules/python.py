@@ -21,7 +21,7 @@ import numpy as np
 
 from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant, no_grad
-from .._registry import Registry, Entry, dotted_name, registry, twin_of
+from .._registry import Entry, Registry, dotted_name, registry, twin_of
 from .._space import ZERO
 from ..errors import UnhandledParameterError
 from .numpy_elementwise import ELEMENTARY, over, times
@@ -385,9 +385,9 @@ for _original in (
 # Containers: a BVar of one gives BVars of its parts. Their results are containers and iterators,
 # which the tests of BVars look at.
 
-lifted(
-    twin=lambda self: {key: self[key] for key in self}.items(), signature="self", samples=[]
-)(dict.items)
+lifted(twin=lambda self: {key: self[key] for key in self}.items(), signature="self", samples=[])(
+    dict.items
+)
 lifted(twin=lambda self: [self[key] for key in self], signature="self", samples=[])(dict.values)
 lifted(twin=lambda self: {key: self[key] for key in self}, signature="self", samples=[])(dict.copy)
 lifted(

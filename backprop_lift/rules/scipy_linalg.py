@@ -102,7 +102,7 @@ def _det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
 
 def _norm(
     a: Any,
-    ord: Any = None,  # noqa: A002 - numpy's name
+    ord: Any = None,
     axis: Any = None,
     keepdims: bool = False,
     check_finite: bool = True,
@@ -344,7 +344,7 @@ lifted(
 # LU
 
 
-def _lu_grad(dzdl: Any, dzdu: Any, l: Any, u: Any) -> Any:  # noqa: E741 - the mathematics' name
+def _lu_grad(dzdl: Any, dzdu: Any, l: Any, u: Any) -> Any:
     """Cotangent of the product L U, of a lower matrix with unit diagonal and an upper one.
 
     For square matrices ``L^-H (tril(L^H dzdL, -1) + triu(dzdU U^H)) U^-H``. What is beyond the
@@ -379,14 +379,14 @@ def _lu_parts_grad(dzdy: Any, result: Any, a: Any, permute_l: bool, p_indices: b
     dzdl, dzdu = (dzdy[i] for i in (-2, -1))
     if dzdl is ZERO and dzdu is ZERO:
         return ZERO
-    l, u = result[-2], result[-1]  # noqa: E741 - the mathematics' name
+    l, u = result[-2], result[-1]
     p = plain(sl.lu(plain(a), p_indices=True) if permute_l else result)[0]
     p = np.eye(l.shape[-2])[p] if permute_l or p_indices else p
     back = np.swapaxes(p, -1, -2)
     dzdl = np.zeros(l.shape) if dzdl is ZERO else dzdl
     dzdu = np.zeros(u.shape) if dzdu is ZERO else dzdu
     if permute_l:
-        l, dzdl = back @ l, back @ dzdl  # noqa: E741
+        l, dzdl = back @ l, back @ dzdl
     return p @ _lu_grad(dzdl, dzdu, l, u)
 
 
