@@ -28,9 +28,8 @@ def contents_of(value: Any) -> Any:
     cls = value.__class__
     if cls is Buffer:
         return value._contents()
-    if cls is list or cls is tuple or cls is dict:
-        if any(_has_buffer(part) for _, part in parts_of(value) or ()):
-            return rebuilt(value, [(k, contents_of(part)) for k, part in parts_of(value) or ()])
+    if (cls is list or cls is tuple or cls is dict) and _has_buffer(value):
+        return rebuilt(value, [(k, contents_of(part)) for k, part in parts_of(value) or ()])
     return value
 
 
@@ -206,9 +205,12 @@ class Buffer:
 
         def method(*args: Any, **kwargs: Any) -> Any:
             out = kwargs.pop("out", None)
-            result = getattr(self._contents(), name)(
+            contents = self._contents()
+            result = getattr(contents, name)(
                 *map(contents_of, args), **{k: contents_of(v) for k, v in kwargs.items()}
             )
+            if result is contents:
+                return self
             return fresh(result) if out is None else _into(out, result)
 
         return method
@@ -271,7 +273,7 @@ def _views(result: Any, buffer: Buffer) -> bool:
         return any(_views(part, buffer) for part in result)
     contents = buffer._contents()
     if result.__class__ is BVar:
-        return contents.__class__ is BVar and is_linked(result, contents)
+        return contents.__class__ is BVar and is_linked(result)
     return (
         result.__class__ is np.ndarray
         and contents.__class__ is np.ndarray

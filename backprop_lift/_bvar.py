@@ -433,7 +433,7 @@ class BVar:
         if value.__class__ is list or value.__class__ is tuple:
             return (_read(self, part, i, value) for i, part in enumerate(value))
         root = _root(value)
-        iterator = iter(root)  # raises for a number
+        iterator: Iterator[Any] = iter(root)  # raises for a number
         if isinstance(root, Mapping):
             return iterator
         return (_item(self, i) for i in range(len(root)))
@@ -552,10 +552,7 @@ def _without_numbers(value: Any) -> bool:
         return space_of(cls) is TRIVIAL or (
             isinstance(value, np.ndarray) and value.dtype.kind not in "fciuO"
         )
-    for _, part in parts:
-        if not _without_numbers(part):
-            return False
-    return True
+    return all(_without_numbers(part) for _, part in parts)
 
 
 def _site() -> Any:
@@ -839,6 +836,7 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
         b = kept_alive(b, tape)
     grad_x, grad_y = _GRADS[op](a, b, value)
     at = len(tape)
+    scaled_grad: Callable[[Any], tuple[Any, ...]]
     if on_x and on_y:
         parents: Any = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
         scaled_grad = lambda dzdy: (grad_x(dzdy), grad_y(dzdy))
@@ -1085,10 +1083,10 @@ def link_if_view(result: Any, arguments: list[BVar]) -> Any:
     return result
 
 
-def is_linked(view: BVar, base: BVar) -> bool:
-    """Is `view` known to share the memory of `base`?"""
+def is_linked(view: BVar) -> bool:
+    """Is `view` known to share the memory of another BVar?"""
     try:
-        return view._bvar_links[0] is base
+        return view._bvar_links[0] is not None
     except AttributeError:
         return False
 
@@ -1410,10 +1408,7 @@ def _attribute(v: BVar, name: str) -> Any:
             return entry.twin
         return MethodType(entry.twin, cls if isinstance(of_class, classmethod) else v)
     if is_record(root) and not isinstance(of_class, property):
-        try:
-            part = object.__getattribute__(root, name)
-        except AttributeError:
-            part = getattr(root, name)
+        getattr(root, name)  # raises the AttributeError of the value's own class
         # a field: without a class attribute, with slots, or with a default in the class
         if not hasattr(of_class, "__get__") or type(of_class).__name__ in (
             "member_descriptor",
@@ -1492,7 +1487,7 @@ def arithmetic(operation: Any, x: Any, y: Any = None) -> Any:
     return operation(x, y)
 
 
-_REDUCTIONS: Final = {
+_REDUCTIONS: Final[dict[Any, tuple[Any, Any]]] = {
     np.add: (np.sum, np.cumsum),
     np.multiply: (np.prod, np.cumprod),
     np.maximum: (np.max, None),

@@ -7,6 +7,7 @@ needs by the original's parameter names. All that can be wrong with it is found 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import inspect
 import linecache
 import math
@@ -256,7 +257,7 @@ _SINGULAR: Final = {
 }  # fmt: skip
 
 # Functions with a kink, and whether a call is at it.
-_KINKS: Final = {
+_KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
     **dict.fromkeys(
         (np.maximum, np.minimum, np.fmax, np.fmin), lambda xs, y: nearly_equal(xs[0], xs[1])
     ),
@@ -379,9 +380,9 @@ class _Refusal:
 def _named(held: list[Any], function: Any) -> str:
     """Names of arguments, from their places in a call."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
-        parameters = ()
+        parameters = []
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     found = [
         place
@@ -588,7 +589,7 @@ class Rule:
             else None
         )
         self.handled = tuple(name for name in self.parameters if name in handled)
-        self.unhandled = []
+        self.unhandled: list[tuple[int, str, Any]] = []
         for index, (name, p) in enumerate(self.signature.parameters.items()):
             if name in handled:
                 continue
@@ -762,7 +763,7 @@ class Rule:
     def _call(self, values: Sequence[Any]) -> Any:
         defaults = self._positional
         if defaults is None:
-            args, kwargs = _arguments(self.signature, values)
+            args, kwargs = _arguments(self.signature, tuple(values))
             return self.original(*args, **kwargs)
         n = len(values)
         while n and values[n - 1] is defaults[n - 1]:
@@ -935,7 +936,7 @@ class Rule:
 
 def _is_complex(value: Any) -> bool:
     if value.__class__ is np.ndarray:
-        return value.dtype.kind == "c"
+        return bool(value.dtype.kind == "c")
     if value.__class__ is BVar:
         return _is_complex(value._bvar_value)
     if isinstance(value, (list, tuple)):
@@ -1028,7 +1029,7 @@ def _with_signature(signature: inspect.Signature, apply: Callable[[Any], Any], l
         if p.kind is p.KEYWORD_ONLY and last_kind not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
             parameters.append("*")
         last_kind = p.kind
-        prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        prefix = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         if p.default is not p.empty:
             defaults[f"_default_{name}"] = p.default
             parameters.append(f"{name}=_default_{name}")
@@ -1053,17 +1054,10 @@ def _dressed(twin: Any, like: Any, signature: inspect.Signature | None = None) -
         if isinstance(value, str):
             setattr(twin, name, value)
     twin.__wrapped__ = like
-    if signature is None:
-        try:
-            signature = inspect.signature(like)
-        except (ValueError, TypeError):
-            return twin
-    else:
-        try:
-            signature = inspect.signature(like)
-        except (ValueError, TypeError):
-            pass
-    twin.__signature__ = signature
+    with contextlib.suppress(ValueError, TypeError):  # a callable without a signature
+        signature = inspect.signature(like)
+    if signature is not None:
+        twin.__signature__ = signature
     return twin
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 
 from ._buffer import Buffer, call, call_ufunc, contents_of, fresh
-from ._bvar import _PLAIN, BVar, collect_array, has_bvar, is_plain, unlifted, value_of
+from ._bvar import _PLAIN, BVar, _of_class, collect_array, has_bvar, is_plain, unlifted, value_of
 from ._coincidence import with_limits
 from ._effect import then
 from ._lift import _dressed
@@ -363,11 +363,9 @@ class _World:
         root = (getattr(value, "__module__", None) or "").partition(".")[0]
         if root in _PASSING or (isinstance(value, type) and root not in _OPAQUE):
             return value
-        if (
-            not isinstance(value, (types.BuiltinFunctionType, types.WrapperDescriptorType))
-            and (is_record(value) or hasattr(type(value), "__call__"))
-            and isinstance(getattr(type(value), "__call__", None), types.FunctionType)
-        ):
+        if not isinstance(
+            value, (types.BuiltinFunctionType, types.WrapperDescriptorType)
+        ) and isinstance(_of_class(type(value), "__call__"), types.FunctionType):
             return value  # an object of a Python class; its method runs on BVars as it is
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -746,10 +744,10 @@ def _asarray(a: Any, dtype: Any = None, order: Any = None, **settings: Any) -> A
     if a.__class__ is Buffer and dtype is None:
         return a
     array = _as_array(a, dtype)
-    if array.__class__ is BVar:
-        return array
     if a.__class__ is Buffer and array is a._contents():
         return a
+    if array.__class__ is BVar:
+        return array
     made = np.asarray(array, dtype)
     return made if made is a else fresh(made)
 
@@ -845,7 +843,7 @@ def _constructed(original: Any, args: Any, kwargs: Any) -> Any:
     if original in (np.zeros, np.ones, np.empty, np.eye, np.identity):
         return fresh(original(*map(_plainly, args), **kwargs))
     if original is np.arange:
-        start, stop, step = {1: (0, args[0], 1), 2: (*args, 1), 3: args}[len(args)]
+        start, _, step = {1: (0, args[0], 1), 2: (*args, 1), 3: args}[len(args)]
         count = len(np.arange(*map(_plainly, args)))
         return start + step * np.arange(float(count))
     raise unlifted(original)

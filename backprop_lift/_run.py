@@ -144,7 +144,7 @@ def _gradient(run: _Run) -> tuple[Any, Any]:
 
 def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
     entry = registry.find(f)
-    return f if entry is None else entry.twin  # type: ignore[no-any-return]
+    return f if entry is None else entry.twin
 
 
 def _own(x: Any) -> Any:
@@ -329,11 +329,11 @@ def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
         return np.array(dzdx, x.dtype if x.dtype.kind in "fc" else float)
     if isinstance(x, (float, int, complex, np.generic)):
         return _number(dzdx, x)
-    parts = parts_of(dzdx)
-    if parts is None:
+    named = parts_of(dzdx)
+    if named is None:
         return dzdx
     values = dict(parts_of(x) or ())
-    return rebuilt(dzdx, [(key, _own_parts(part, values.get(key), 5)) for key, part in parts])
+    return rebuilt(dzdx, [(key, _own_parts(part, values.get(key), 5)) for key, part in named])
 
 
 def _number(dzdx: Any, x: Any) -> Any:

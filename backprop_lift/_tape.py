@@ -101,7 +101,7 @@ class Token:
         """Size of a cotangent in bytes, 0 for a structure."""
         if not self.shape:
             return 0
-        return math.prod(self.shape) * self.dtype.itemsize
+        return int(math.prod(self.shape) * self.dtype.itemsize)
 
     def __repr__(self) -> str:
         return f"Token({self.cls.__name__}, {self.shape}, {self.dtype})"
@@ -426,7 +426,7 @@ class Accumulator:
         return self
 
     def __sub__(self, dzdx: Any) -> Accumulator:
-        return self + -dzdx
+        return self.__add__(-dzdx)
 
     def put(self, key: Any, dzdpart: Any) -> None:
         """Add a contribution to the part that `key` reads; an accumulator is taken over."""
@@ -439,7 +439,8 @@ class Accumulator:
         if self.parts is None:
             self._put_items(key, dzdpart)
         else:
-            for i, part in zip(range(*key.indices(len(self.token.primal))), dzdpart, strict=True):
+            places: Any = range(*key.indices(len(self.token.primal or ())))
+            for i, part in zip(places, dzdpart, strict=True):
                 self._put_part(i, part)
 
     def _put_part(self, key: Any, dzdpart: Any) -> None:
@@ -491,7 +492,7 @@ class Accumulator:
                 found.append((key, dzdpart))
             return rebuilt(primal, found)
         if self.later is not None:
-            return _scattered(self.dense, self.token, self.later)
+            return _scattered(self.dense, self.token, self.later)  # noqa: F821 - set by _bvar
         if self.dense is None:
             return np.zeros(self.token.shape, self.token.dtype)
         return self.dense
@@ -548,7 +549,7 @@ def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> l
             there = Accumulator(nodes[position][1]) if position < inputs else None
         slots[position] = seed if there is None else _sum(there, seed)
     careful = getattr(nodes, "careful", False)
-    _refuse_changed(getattr(nodes, "watched", ()))
+    _refuse_changed(getattr(nodes, "watched", []))
     next_node, next_slot = nodes.pop, slots.pop
     with np.errstate(all="ignore"):
         for _ in itertools.repeat(None, len(nodes) - inputs):

@@ -21,7 +21,7 @@ from backprop_lift import (
     lifted,
     value_of,
 )
-from backprop_lift.errors import CotangentError, LiftError, NoGradientError
+from backprop_lift.errors import CotangentError, LiftError, NoGradientError, TapeError
 
 
 @dataclasses.dataclass
@@ -464,6 +464,36 @@ def test_plain_array_changed_after_it_was_recorded_does_not_count(f, size):
     except LiftError:
         return  # a watched array that changed may be refused, and must not be wrong
     assert np.allclose(gradient, expected)
+
+
+@pytest.mark.parametrize("k", [0, 1, 4999, 12345, 19999])
+@pytest.mark.parametrize("f", [lambda v, c: v * c, lambda v, c: np.hypot(v, c), lambda v, c: v @ c])
+def test_single_number_of_a_large_plain_array_changed_afterwards_does_not_count(f, k):
+    v, constant = np.linspace(1.1, 1.9, 20_000), np.linspace(1.0, 2.0, 20_000)
+    expected = grad_bp(lambda v: np.sum(f(v, constant.copy())), v)
+
+    def changing(v):
+        y = np.sum(f(v, constant))
+        constant[k] = -5.0
+        return y
+
+    try:
+        gradient = grad_bp(changing, v)
+    except LiftError:
+        return
+    assert np.allclose(gradient, expected)
+
+
+def test_large_plain_array_that_was_changed_is_refused_with_the_remedy():
+    constant = np.ones(20_000)
+
+    def changing(v):
+        y = np.sum(v * constant)
+        constant[:] = 2.0
+        return y
+
+    with pytest.raises(TapeError, match=r"written|changed"):
+        grad_bp(changing, np.ones(20_000))
 
 
 def test_loop_that_reuses_a_plain_array_has_the_right_gradient():

@@ -391,7 +391,7 @@ lifted(twin=lambda self: {key: self[key] for key in self}.items(), signature="se
 lifted(twin=lambda self: [self[key] for key in self], signature="self", samples=[])(dict.values)
 lifted(twin=lambda self: {key: self[key] for key in self}, signature="self", samples=[])(dict.copy)
 lifted(
-    twin=lambda self, key, default=None: self[key] if key in self else default,
+    twin=lambda self, key, default=None: self[key] if key in self else default,  # noqa: SIM401 - is get
     signature="self, key, default=None",
     samples=[({"a": 1.5, "b": 2.5}, "a")],
 )(dict.get)
