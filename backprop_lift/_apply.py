@@ -62,7 +62,7 @@ def applied(
             )
     tape = youngest(xs)
     on = [i for i in on if xs[i]._bvar_space.tape is tape]
-    inputs = [kept_alive(x, tape) for x in xs]
+    inputs = [kept_alive(x) for x in xs]
     for i in on:
         inputs[i] = xs[i]._bvar_value
     plain, site = tuple(inputs), _site() if op.refusal is not None else None

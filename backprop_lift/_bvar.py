@@ -51,7 +51,6 @@ from ._tape import (
     Token,
     _may_repeat,
     power_slope,
-    sample_of,
 )
 from .errors import ConversionError, LiftError, NoGradientError, TapeError
 
@@ -703,22 +702,9 @@ def is_plain(value: Any) -> bool:
     return cls is dict and all(map(is_plain, value.values()))
 
 
-# Arrays up to this size are copied when a node keeps them, larger ones are watched.
-_COPIED: Final = 1 << 16
-
-
-def kept_alive(value: Any, tape: Tape) -> Any:
-    """A caller's array as a node may hold it: what is written into it later does not count.
-
-    A small one is copied; of a large one a sample is, by which the sweep tells that it changed.
-    """
-    if value.__class__ is not np.ndarray:
-        return value
-    if value.nbytes <= _COPIED:
-        return value.copy()
-    if value.flags.writeable or value.base is not None:
-        tape.watched.append((value, sample_of(value)))
-    return value
+def kept_alive(value: Any) -> Any:
+    """A caller's array as a node may hold it: what is written into it later does not count."""
+    return value.copy() if value.__class__ is np.ndarray else value
 
 
 # --- arithmetic in general ---------------------------------------------------------------------
@@ -831,9 +817,9 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
             tape.append(node)
             return _bvar(value, token, at)
     if not on_x:
-        a = kept_alive(a, tape)
+        a = kept_alive(a)
     if not on_y:
-        b = kept_alive(b, tape)
+        b = kept_alive(b)
     grad_x, grad_y = _GRADS[op](a, b, value)
     at = len(tape)
     scaled_grad: Callable[[Any], tuple[Any, ...]]
@@ -858,14 +844,14 @@ def _scaled(
     if on._bvar_space is not token or (token.cls is not np.ndarray and op is operator.pow):
         return None
     if op is operator.mul:
-        return SCALE, on._bvar_at, kept_alive(constant, token.tape)
+        return SCALE, on._bvar_at, kept_alive(constant)
     if op is operator.add or (op is operator.sub and on_x):
         return PASS, on._bvar_at
     if op is operator.sub:
         return NEG, on._bvar_at
     if op is operator.truediv:
         if on_x:
-            return OVER, on._bvar_at, kept_alive(constant, token.tape)
+            return OVER, on._bvar_at, kept_alive(constant)
         return UNDER, on._bvar_at, b, value
     return None
 

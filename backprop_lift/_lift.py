@@ -840,7 +840,7 @@ class Rule:
             elif i in on or plain[i].__class__ is not np.ndarray:
                 given.append(plain[i])
             else:
-                given.append(kept_alive(plain[i], tape))
+                given.append(kept_alive(plain[i]))
         return given
 
     # What a rule says, as a function of dzdy alone; one of these is `_scaled_grad`.

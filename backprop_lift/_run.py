@@ -197,7 +197,7 @@ class _Run:
         """The nodes, to be consumed by one sweep of several."""
         nodes = Tape(self.name)
         nodes.extend(self.nodes)
-        nodes.careful, nodes.watched = self.nodes.careful, self.nodes.watched
+        nodes.careful = self.nodes.careful
         return nodes
 
     def gradient(self, nodes: Any, dzdy: Any) -> Any:

@@ -127,11 +127,9 @@ class Tape(list[Node]):
         holds at this very point only.
     careful : bool
         Whether a value was infinite or nan, so that the sweep must not multiply a zero by it.
-    watched : list
-        Large arrays of the caller that nodes hold, each with a sample of its items.
     """
 
-    __slots__ = ("careful", "coincident", "origin", "serial", "tokens", "watched")
+    __slots__ = ("careful", "coincident", "origin", "serial", "tokens")
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
@@ -140,7 +138,6 @@ class Tape(list[Node]):
         self.origin = origin
         self.coincident = False
         self.careful = False
-        self.watched: list[tuple[Any, Any]] = []
 
     def token(self, value: Any) -> Token:
         """The token of a value on this tape; interned for what arithmetic keeps."""
@@ -171,21 +168,6 @@ class Tape(list[Node]):
         """End the recording: from now on a BVar of this tape is refused."""
         self.__class__ = FinishedTape
         self.tokens = {}
-
-
-def sample_of(array: Any) -> Any:
-    """Some thousand items of a large array, spread evenly."""
-    return array.flat[:: max(1, array.size // 4096)]
-
-
-def _refuse_changed(watched: list[tuple[Any, Any]]) -> None:
-    for array, sample in watched:
-        if not np.array_equal(sample_of(array), sample, equal_nan=array.dtype.kind in "fc"):
-            raise TapeError(
-                "An array was written into after a function on BVars had used it.",
-                "Pass a copy of it, or write into it after the gradient has been taken.",
-                array=f"shape {array.shape}, {array.dtype}",
-            )
 
 
 class FinishedTape(Tape):
@@ -549,7 +531,6 @@ def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> l
             there = Accumulator(nodes[position][1]) if position < inputs else None
         slots[position] = seed if there is None else _sum(there, seed)
     careful = getattr(nodes, "careful", False)
-    _refuse_changed(getattr(nodes, "watched", []))
     next_node, next_slot = nodes.pop, slots.pop
     with np.errstate(all="ignore"):
         for _ in itertools.repeat(None, len(nodes) - inputs):

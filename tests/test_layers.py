@@ -209,10 +209,3 @@ def seconds(command: str) -> float:
         subprocess.run([sys.executable, "-c", command], check=True, env=compiled)
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def test_import_of_the_package_is_cheap():
-    # 30 ms are promised, and measured by benchmarks/speed.py; a test on a busy machine allows more
-    needed = seconds("import numpy, wrapt, typing_extensions")
-
-    assert seconds("import numpy, wrapt, typing_extensions, backprop_lift") - needed < 0.12
