@@ -1,6 +1,6 @@
 """The gradient of a loan's monthly payment by its yearly rate, through a mirrored package.
 
-Run after ``backprop-lift mirror numpy_financial --out build/npf``, with ``build/npf`` on the path.
+Run after ``backprop-lift mirror numpy_financial --out build/npf && pip install ./build/npf``.
 """
 
 import numpy_financial

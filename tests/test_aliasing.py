@@ -110,6 +110,8 @@ def write_both(y, view, v):
     y[1, 1] = view.ravel()[0] * 2.0
 
 
+# Views that NumPy itself makes read-only.
+READ_ONLY = {"diagonal"}
 WRITES = [write_through, add_through, scale_through, write_beneath, write_both]
 
 
@@ -129,7 +131,9 @@ def differences(f, x, eps=1e-6):
 @pytest.mark.parametrize("inside", ["composite", "plain code"])
 @pytest.mark.parametrize("make", [multiplied, filled])
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, id=name) for name, way in WAYS.items() if name not in READ_ONLY]
+)
 def test_aliasing_is_numpys(way, write, make, inside):
     def f(v):
         y = make(v)
@@ -137,10 +141,7 @@ def test_aliasing_is_numpys(way, write, make, inside):
         write(y, view, v)
         return weighed(y) + 1.7 * weighed(view)
 
-    try:
-        expected = f(MATRIX)
-    except ValueError:
-        pytest.skip("NumPy refuses it too: a read-only view")
+    expected = f(MATRIX)
     g = f
     if inside == "composite":
         into = Registry(parent=registry)

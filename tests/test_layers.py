@@ -5,7 +5,6 @@ import functools
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -200,12 +199,21 @@ def test_run_time_needs_numpy_wrapt_and_typing_extensions_only():
 
 
 def seconds(command: str) -> float:
-    """Of wall-clock time for a new interpreter, the shortest of a few."""
+    """Of CPU time for a new interpreter, the shortest of a few."""
     best = float("inf")
     # an installed package is compiled once, and so must a checkout be
     compiled = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(5):
-        start = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-c", command], check=True, env=compiled)
-        best = min(best, time.perf_counter() - start)
+        after = os.times()
+        user = after.children_user - before.children_user
+        best = min(best, user + after.children_system - before.children_system)
     return best
+
+
+def test_import_of_the_package_is_cheap():
+    # 30 ms are promised, and measured by benchmarks/speed.py; a test on a busy machine allows more
+    needed = seconds("import numpy, wrapt, typing_extensions")
+
+    assert seconds("import numpy, wrapt, typing_extensions, backprop_lift") - needed < 0.1

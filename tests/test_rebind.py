@@ -1213,6 +1213,124 @@ def test_f2py_functions_called_by_hand_on_a_bvar_do_not_crash():
     assert done.stdout.strip() == "1000"
 
 
+# Python's own dispatch, and state that outlives a call
+
+
+@functools.singledispatch
+def dispatched(x):
+    return x * 3.0
+
+
+@dispatched.register(float)
+def _(x):
+    return x * 2.0
+
+
+@dispatched.register(np.ndarray)
+def _(x):
+    return x * 5.0
+
+
+def by_dispatch(x):
+    return np.sum(dispatched(x) * x)
+
+
+def by_match(x):
+    match x:
+        case float():
+            return x * 2.0
+        case np.ndarray():
+            return x * 5.0
+        case _:
+            return x * 3.0
+
+
+@pytest.mark.parametrize("f", [by_dispatch, by_match])
+@pytest.mark.parametrize("x", [0.83, VECTOR], ids=["float", "array"])
+def test_dispatch_on_the_type_is_that_of_the_value_or_refused(f, x):
+    with contextlib.suppress(LiftError, TypeError):
+        assert is_right(f, x)
+
+
+class Meter:
+    """Keeps what it has measured."""
+
+    def __init__(self):
+        self.first = None
+
+    def scaled(self, x):
+        if self.first is None:
+            self.first = math.exp(x)
+        return self.first * x
+
+
+METER = Meter()
+KNOWN = {}
+SEEN = []
+
+
+def with_memo(x):
+    if "exp" not in KNOWN:
+        KNOWN["exp"] = math.exp(x)
+    return KNOWN["exp"] * x
+
+
+def with_list_of_seen(x):
+    SEEN.append(math.exp(x))
+    return SEEN[-1] * x
+
+
+def with_global_object(x):
+    return METER.scaled(x)
+
+
+def with_mutable_default(x, seen=[]):  # noqa: B006 - the point of it
+    seen.append(math.exp(x))
+    return seen[-1] * x
+
+
+@pytest.mark.parametrize(
+    "f", [with_memo, with_list_of_seen, with_global_object, with_mutable_default]
+)
+def test_function_that_remembers_still_works_on_plain_values_afterwards(f, monkeypatch):
+    monkeypatch.setitem(globals(), "KNOWN", {})
+    monkeypatch.setitem(globals(), "SEEN", [])
+    monkeypatch.setitem(globals(), "METER", Meter())
+
+    with contextlib.suppress(LiftError):
+        assert grad_bp(twin(f), 0.83) == pytest.approx(math.exp(0.83) * 1.83)
+
+    assert f(0.83) == pytest.approx(math.exp(0.83) * 0.83)
+    assert [v for v in [*KNOWN.values(), *SEEN, METER.first] if isinstance(v, BVar)] == []
+
+
+class Vector:
+    """Has reflected operators of its own."""
+
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+
+    def __mul__(self, k):
+        return Vector(self.a * k, self.b * k)
+
+    __rmul__ = __mul__
+
+    def __radd__(self, k):
+        return Vector(k + self.a, k + self.b)
+
+
+def with_reflected_operators(x):
+    v = x + x * Vector(1.0, 2.0) * x
+    return v.a * v.b
+
+
+def test_reflected_operators_of_other_classes_are_theirs():
+    assert is_right(with_reflected_operators, 0.83)
+    assert grad_bp(with_reflected_operators, 0.83) == pytest.approx(
+        float(slopes(with_reflected_operators, 0.83))
+    )
+
+
 # What is refused, and why
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from ..gradcheck import Sample
 from ..gradcheck.doctests import Recorder, _run_examples
 from ..gradcheck.samples import distinct
+from .members import members_of, own_init
 from .survey import Survey
 
-__all__ = ["examples", "methods_of", "recorded"]
+__all__ = ["examples", "recorded", "with_arrays"]
 
 _EACH: Final = 8
 
@@ -34,7 +35,12 @@ def recorded(survey: Survey, skip: Iterable[str] = (), say: Callable[[str], None
     """
     functions = [public.value for public in survey.functions()]
     inner = [f.pyfunc for f in functions if isinstance(f, np.vectorize)]
-    methods = [m for public in survey.classes() for m in methods_of(public.value).values()]
+    methods = [
+        member
+        for public in survey.classes()
+        for member in (own_init(public.value), *members_of(public.value).values())
+        if member is not None
+    ]
     recorder = Recorder([*functions, *inner, *methods])
     seen: set[str] = set()
     for owner, docs, module in examples(survey):
@@ -50,6 +56,26 @@ def recorded(survey: Survey, skip: Iterable[str] = (), say: Callable[[str], None
     return found
 
 
+def with_arrays(samples: list[Sample]) -> list[Sample]:
+    """Calls, and the same with arrays for what can be had as one, such as columns of tables."""
+
+    def array(value: Any) -> Any:
+        to_numpy = getattr(value, "to_numpy", None)
+        if to_numpy is None or isinstance(value, type) or np.ndim(value) != 1:
+            return value
+        return to_numpy()
+
+    found = []
+    for sample in samples:
+        args = tuple(map(array, sample.args))
+        settings = {name: array(value) for name, value in sample.settings.items()}
+        pairs = zip((*sample.args, *sample.settings.values()), (*args, *settings.values()))  # noqa: B905
+        if any(a is not b for a, b in pairs):
+            found.append(Sample(args, settings, sample.origin, sample.wrt))
+        found.append(sample)
+    return found
+
+
 def examples(survey: Survey) -> Iterator[tuple[str, str, types.ModuleType]]:
     """The docstrings with examples: their owners, themselves, and the modules that they see."""
     homes = {module.name: module.value for module in survey.modules}
@@ -60,7 +86,7 @@ def examples(survey: Survey) -> Iterator[tuple[str, str, types.ModuleType]]:
         seen_from = sys.modules.get(own or "") or homes[public.home.rpartition(".")[0]]
         yield from _with_examples(public.home, public.value, seen_from)
         if isinstance(public.value, type):
-            for name, method in methods_of(public.value).items():
+            for name, method in members_of(public.value).items():
                 yield from _with_examples(f"{public.home}.{name}", method, seen_from)
 
 
@@ -70,13 +96,3 @@ def _with_examples(
     docs = getattr(value, "__doc__", None)
     if isinstance(docs, str) and ">>>" in docs:
         yield owner, inspect.cleandoc(docs), module
-
-
-def methods_of(cls: type) -> dict[str, Any]:
-    """The methods that a class defines in Python, by name."""
-    return {
-        name: member
-        for name, member in vars(cls).items()
-        if isinstance(member, types.FunctionType)
-        and (not name.startswith("_") or name == "__init__")
-    }

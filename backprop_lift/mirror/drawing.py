@@ -24,12 +24,13 @@ from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.samples import perturbed
 from .documented import Documented, documented
+from .members import own_init
 from .pool import Pool, parameters_of
 from .purity import only_computes
 
-__all__ = ["drawn", "result_of"]
+__all__ = ["answers", "drawn", "result_of"]
 
-_TRIES: Final = 120
+_TRIES: Final = 160
 _WANTED: Final = 4
 _SECONDS: Final = 4.0
 _BY_POSITION: Final = (
@@ -55,7 +56,8 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
         return []
     if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
         return []
-    if not only_computes(function):
+    body = own_init(function) if isinstance(function, type) else function
+    if not only_computes(getattr(body, "__func__", body)):
         return []
     found: list[Sample] = []
     scalars = 0
@@ -67,7 +69,7 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
         arrays = any(isinstance(a, np.ndarray) for a in args)
         if scalars >= _WANTED and not arrays:
             continue
-        if _answers(function, sample):
+        if answers(function, sample):
             found.append(sample)
             scalars += not arrays
         if len(found) >= _WANTED + 1 or (scalars >= _WANTED and arrays):
@@ -108,6 +110,8 @@ def _candidates(
             values[rng.integers(len(values))] if values else make(rng)
             for make, values in zip(makers, known, strict=True)
         )
+        if any(known):
+            yield tuple(make(rng) for make in makers)
 
 
 def _mixtures(count: int, rng: np.random.Generator) -> Iterator[Sequence[_Maker]]:
@@ -184,7 +188,7 @@ def _pair(rng: np.random.Generator) -> Any:
 
 
 _Maker = Callable[[np.random.Generator], Any]
-_MIXED: Final[tuple[_Maker, ...]] = (_fraction, _pair, _array(3))
+_MIXED: Final[tuple[_Maker, ...]] = (_fraction, _pair, _array(3), _array(3, 2))
 
 # What to try, and how often. Ones with numbers come first: where they do, few arrays follow.
 _KINDS: Final[tuple[tuple[_Maker, int], ...]] = (
@@ -203,7 +207,7 @@ def result_of(function: Any, sample: Sample) -> Any:
         return None
 
 
-def _answers(function: Any, sample: Sample) -> bool:
+def answers(function: Any, sample: Sample) -> bool:
     """Does a function take a call, with a finite result that varies with its arguments?"""
     rng = np.random.default_rng(0)
     try:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+import numpy as np
 
 from .._registry import Entry, Registry, dotted_name
 from ..gradcheck import Report, Sample, check, check_sample
@@ -73,6 +76,7 @@ class _Judge:
         self.registry = registry
         self.source = source
         self.seconds = seconds
+        self.started = time.perf_counter()
 
     def findings(self) -> list[Finding]:
         entry = self.registry.find(self.function)
@@ -104,6 +108,10 @@ class _Judge:
         home = getattr(self.function, "__module__", None) or "numpy"
         return str(home).partition(".")[0] != self.name.partition(".")[0]
 
+    def _has_time(self) -> bool:
+        """Is there time for more than real calls?"""
+        return time.perf_counter() - self.started < self.seconds
+
     def _whole(self, verdict: str, detail: str, report: Report | None = None) -> Finding:
         calls = len(report.samples) if report is not None else 0
         options = _options(report.samples) if report is not None else "-"
@@ -124,13 +132,15 @@ class _Judge:
                 return [self._whole("as it is", "a function without numbers")]
             if all(map(_is_plain_data, given)):
                 return [self._whole("noGrad", "no example gives it a number")]
-        if not all(map(_is_plain_data, results)) or any(
-            _holds_numbers(r, integers=False) for r in results
+        results += map(self._result, map(_with_floats, self.samples[:3]))
+        if not all(r is _FAILED or _is_plain_data(r) for r in results) or any(
+            r is not _FAILED and _holds_numbers(r, integers=False) for r in results
         ):
             return None
         entry = Entry(self.function, "locally constant", dotted_name(self.function), "")
         entry._twin = _rooted(self.function)
-        return self._checked(entry, "locally constant")
+        found = self._checked(entry, "locally constant")
+        return found if found[0].verdict == "locally constant" else None
 
     def _result(self, sample: Sample) -> Any:
         try:
@@ -145,24 +155,28 @@ class _Judge:
         samples = self.samples or None
         if samples is not None and status != "locally constant":
             samples = [_without_steering(self.function, sample) for sample in samples]
-        report = check(self.function, samples, limit=6, seconds=self.seconds, entry=entry)
-        if samples is not None and _is_in_doubt(report):
+        # Of a function called item by item, the items are checked with the function itself.
+        limit = 2 if isinstance(self.function, np.vectorize) else 6
+        report = check(self.function, samples, limit=limit, seconds=self.seconds, entry=entry)
+        if samples is not None and _is_in_doubt(report) and self._has_time():
             more = drawn(self.function, self.pool)
-            report.extend(check(self.function, more, limit=4, seconds=self.seconds, entry=entry))
+            if more:
+                again = check(self.function, more, limit=4, seconds=self.seconds, entry=entry)
+                report.extend(again)
         arguments = self._arguments(report)
         refusal = _refusal(report, status)
         if refusal:
             return [self._whole("noGrad", refusal, report), *arguments]
         origins = {_origin(sample) for sample in report.samples} - {""}
         detail = f"right in {_counted(len(report.samples), 'call')}"
-        if status == "locally constant":
+        if not report.right:
             detail = f"does not vary in {_counted(len(report.samples), 'call')}"
         if origins:
             detail += f" of {', '.join(sorted(origins)[:3])}"
         whole = self._whole(status, detail, report)
         if status == "locally constant":
             return [whole]
-        if status == "composite":
+        if status == "composite" and self._has_time():
             arguments += self._beyond(entry, {finding.argument for finding in arguments})
         return [whole, *arguments]
 
@@ -257,8 +271,9 @@ def _refusal(report: Report, status: str) -> str:
         return f"its check failed: {failure}"
     if report.right:
         return ""
-    if status == "locally constant" and report.outcomes:
-        return ""
+    flat = all(o.analytic == 0.0 == o.numeric for o in report.outcomes)
+    if report.outcomes and (flat or status == "locally constant"):
+        return ""  # a result that does not vary, and a twin that says so
     if report.refusals:
         error = report.refusals[0].error
         return _sentence(error) if error is not None else report.refusals[0].text
@@ -297,10 +312,26 @@ def _is_plain_data(value: Any, depth: int = 0) -> bool:
     """Is a value nothing but numbers, strings and containers of these?"""
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
         return True
-    if hasattr(value, "dtype"):
-        return getattr(value.dtype, "kind", "O") != "O"
+    if isinstance(value, (np.ndarray, np.generic)):
+        return bool(value.dtype.kind != "O")
     found = parts(value) if depth < 6 else None
     return found is not None and all(_is_plain_data(part, depth + 1) for _, part in found)
+
+
+def _with_floats(sample: Sample) -> Sample:
+    """A call with floats for all its integers."""
+
+    def floats(value: Any) -> Any:
+        if isinstance(value, bool):
+            return value
+        here = Coordinates(value, integers=True)
+        return here.rebuilt(here.vector) if len(here) else value
+
+    return Sample(
+        tuple(map(floats, sample.args)),
+        {name: floats(value) for name, value in sample.settings.items()},
+        sample.origin,
+    )
 
 
 def _rooted(function: Callable[..., Any]) -> Callable[..., Any]:

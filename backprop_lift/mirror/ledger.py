@@ -85,20 +85,24 @@ class Ledger:
         self.versions = dict(versions or {})
         self.before = before
         self._findings: dict[str, dict[str, Finding]] = {}
+        self._members: dict[str, list[str]] = {}
         for finding in findings:
             self.add(finding)
 
     def add(self, finding: Finding) -> None:
         """Enter a finding, in place of an older one about the same argument."""
+        if finding.function not in self._findings:
+            owner = finding.function.rpartition(".")[0]
+            self._members.setdefault(owner, []).append(finding.function)
         self._findings.setdefault(finding.function, {})[finding.argument] = finding
-
-    def forget(self, function: str) -> None:
-        """Leave out all that was found about a function."""
-        self._findings.pop(function, None)
 
     def of(self, function: str) -> dict[str, Finding]:
         """The findings about a function, by argument."""
         return self._findings.get(function, {})
+
+    def below(self, name: str) -> list[str]:
+        """A name that is known, and those of its methods."""
+        return [*([name] if name in self._findings else []), *self._members.get(name, [])]
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(f for found in self._findings.values() for f in found.values()))

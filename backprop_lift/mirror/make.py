@@ -15,8 +15,8 @@ import numpy as np
 from .._registry import Registry, registry
 from .distribution import distribution_files
 from .fingerprint import Fingerprints
-from .ledger import Ledger
-from .plan import Plan, planned
+from .ledger import Finding, Ledger
+from .plan import Plan, plain_class, planned
 from .render import path_of, rendered
 from .stubs import stub
 from .survey import Public, Survey, licence_files, survey_of
@@ -97,22 +97,20 @@ def mirror_of(
     anew = bool(samples) or before_checks != known.before
     found = Ledger(versions=_versions(survey), before=" ".join(before_checks.split("\n")))
     waiting: list[tuple[Public, str]] = []
-    publics = [*survey.functions()]
+    publics = [*survey.functions(), *(p for p in survey.classes() if not plain_class(p.value))]
     for public in publics:
         source = fingerprints.of(public.value)
-        before = known.of(public.home)
-        holds = before and all(f.source == source for f in before.values())
-        if holds and not (anew and check and before["-"].verdict == "noGrad"):
-            for finding in before.values():
+        before = [f for name in known.below(public.home) for f in known.of(name).values()]
+        refused = any(f.verdict == "noGrad" for f in before)
+        holds = before and all(f.source == source for f in before)
+        if holds and not (anew and check and refused):
+            for finding in before:
                 found.add(finding)
         elif check:
             waiting.append((public, source))
         elif before:
-            found.add(
-                dataclasses.replace(
-                    before["-"], verdict="noGrad", detail="it has changed since it was checked"
-                )
-            )
+            why = "it has changed since it was checked"
+            found.add(Finding(public.home, "-", "noGrad", source=source, detail=why))
     if waiting:
         for finding in work_on(Job(survey, waiting, rules, samples, before_checks), progress):
             found.add(finding)

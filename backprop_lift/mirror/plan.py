@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from .._space import is_namedtuple
 from .ledger import Finding, Ledger
+from .members import members_of, own_init
 from .survey import Kind, Module, Public, Survey
 
-__all__ = ["Line", "Page", "Plan", "Status", "planned"]
+__all__ = ["Line", "Page", "Plan", "Status", "plain_class", "planned"]
 
 Status = Literal["lifted", "composite", "locally constant", "noGrad", "as it is"]
 
@@ -35,6 +36,8 @@ class Line:
         Why it is what it is.
     value : object
         The original.
+    methods : tuple of str
+        Of a class: those whose gradients were checked.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Line:
     differentiable: tuple[str, ...] = ()
     reason: str = ""
     value: Any = None
+    methods: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,22 +144,40 @@ def _page(module: Module, ledger: Ledger) -> Page:
 
 
 def _line(public: Public, ledger: Ledger) -> Line:
-    def line(status: Status, reason: str, differentiable: tuple[str, ...] = ()) -> Line:
+    def line(
+        status: Status,
+        reason: str,
+        differentiable: tuple[str, ...] = (),
+        methods: tuple[str, ...] = (),
+    ) -> Line:
         return Line(
-            public.name, public.kind, public.home, status, differentiable, reason, public.value
+            public.name,
+            public.kind,
+            public.home,
+            status,
+            differentiable,
+            reason,
+            public.value,
+            methods,
         )
 
     if public.kind in ("module", "constant"):
         return line("as it is", public.kind)
     if public.kind == "class":
-        reason = _plain_class(public.value)
+        reason = plain_class(public.value)
         if reason:
             return line("as it is", reason)
     found = ledger.of(public.home)
     if "-" not in found:
         return line("noGrad", "it was not checked")
     whole = found["-"]
-    return line(_status(whole), whole.detail, _differentiable(found, public.value))
+    methods = tuple(
+        name.rpartition(".")[2]
+        for name in ledger.below(public.home)
+        if name != public.home and _status(ledger.of(name)["-"]) != "noGrad"
+    )
+    differentiable = _differentiable(found, public.value)
+    return line(_status(whole), whole.detail, differentiable, tuple(sorted(methods)))
 
 
 def _status(whole: Finding) -> Status:
@@ -179,7 +201,7 @@ def _differentiable(found: dict[str, Finding], function: Any) -> tuple[str, ...]
     return tuple(sorted(good))
 
 
-def _plain_class(cls: type) -> str:
+def plain_class(cls: type) -> str:
     """Why a class needs no twin; empty for one that may."""
     if issubclass(cls, BaseException):
         return "an exception"
@@ -189,4 +211,8 @@ def _plain_class(cls: type) -> str:
         return "a named tuple"
     if getattr(cls, "_is_protocol", False):
         return "a protocol"
+    init = own_init(cls)
+    generated = init is not None and init.__code__.co_filename == "<string>"
+    if generated and not members_of(cls) and not hasattr(cls, "__post_init__"):
+        return "a record"
     return ""

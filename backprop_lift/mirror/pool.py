@@ -13,7 +13,7 @@ from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.samples import distinct
 from .documented import documented
 
-__all__ = ["Pool", "parameters_of"]
+__all__ = ["Pool", "bare_name", "parameters_of"]
 
 
 class Pool:
@@ -46,6 +46,10 @@ class Pool:
             for name, part in zip(names, result, strict=True):
                 self._results.setdefault(name, []).append(part)
 
+    def names(self) -> set[str]:
+        """The names under which there are values, without their numbers."""
+        return {bare_name(name) for known in (self._given, self._results) for name in known}
+
     def of(self, name: str, limit: int = 6) -> list[Any]:
         """Values given under a name, or else results of that name; numbers first.
 
@@ -55,9 +59,9 @@ class Pool:
         for known in (self._given, self._results):
             values = values or known.get(name, [])
         if not values:
-            bare = name.rstrip("_0123456789")
+            bare = bare_name(name)
             for known in (self._given, self._results):
-                alike = (other for other in known if other.rstrip("_0123456789") == bare)
+                alike = (other for other in known if bare_name(other) == bare)
                 values = values or [value for other in alike for value in known[other]]
         found = sorted(values, key=_size)
         return [s.args[0] for s in distinct([Sample((v,)) for v in found], limit)]
@@ -65,6 +69,11 @@ class Pool:
     def numbers_of(self, name: str, limit: int = 3) -> list[Any]:
         """Those of them that hold numbers."""
         return [v for v in self.of(name) if len(Coordinates(v, integers=True))][:limit]
+
+
+def bare_name(name: str) -> str:
+    """A parameter's name without its number: `point` for `point1`."""
+    return name.rstrip("_0123456789")
 
 
 def _size(value: Any) -> int:

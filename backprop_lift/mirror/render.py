@@ -44,10 +44,16 @@ def rendered(plan: Plan) -> dict[str, str]:
 
 
 def _unwound(page: Page, circles: dict[str, set[str]]) -> Page:
-    """A page that defines again what it cannot import, since that module imports it in turn."""
+    """A page that defines again what it cannot import.
+
+    That is what a module has that imports this one in turn, and classes that are made late: to
+    import them would be to make them.
+    """
     circle = circles.get(page.module, set())
     again = [
-        line for line in page.imports if line.kind != "module" and _home_module(line) in circle
+        line
+        for line in page.imports
+        if line.kind != "module" and (_home_module(line) in circle or _is_late(line))
     ]
     if not again:
         return page
@@ -65,10 +71,17 @@ def path_of(page: Page, plan: Plan, suffix: str = ".py") -> str:
     return "/".join(parts) + suffix
 
 
+def _is_late(line: Line) -> bool:
+    return line.kind == "class" and line.status == "composite"
+
+
 def _source(page: Page, plan: Plan) -> str:
     names = {line.name for line in (*page.lines, *page.imports)}
     original = _free("original", names)
-    used = {_MAKERS[line.status] for line in page.lines if line.status in _MAKERS}
+    late = [line for line in page.lines if _is_late(line)]
+    used = {
+        _MAKERS[line.status] for line in page.lines if line.status in _MAKERS and not _is_late(line)
+    } | ({"classes"} if late else set())
     is_root = page.module == plan.package
     tools = {name: _free(name, names) for name in used | {"mirrored"}}
     if is_root:
@@ -83,10 +96,14 @@ def _source(page: Page, plan: Plan) -> str:
         *page.exports
     }:
         head.append("# ruff: noqa: F401 - names are imported for others to find here")
+    # Linters look for the names of __all__ only in modules that are no packages.
+    is_init = page.is_package or is_root
+    if any(line.name in page.exports for line in late) and not is_init:
+        head.append("# ruff: noqa: F822 - classes are made when they are first asked for")
     blocks = ["\n".join([imports, *_spaced(inner)])]
     blocks.append("\n".join(all_text(page)))
     blocks.append(f'{original} = {tools["mirrored"]}("{page.module}", "{plan.version}")')
-    functions = [line for line in page.lines if line.status in _MAKERS]
+    functions = [line for line in page.lines if line.status in _MAKERS and not _is_late(line)]
     same = [line for line in page.lines if line.status not in _MAKERS]
     if functions:
         blocks.append(
@@ -94,6 +111,8 @@ def _source(page: Page, plan: Plan) -> str:
         )
     if same:
         blocks.append("\n".join(_same(line.name, original) for line in same))
+    if late:
+        blocks.append(_late_classes(late, original, tools["classes"]))
     if is_root:
         refusing = tools["not_differentiable"]
         blocks.append(f"__not_differentiable__ = {refusing}(__name__)")
@@ -142,6 +161,23 @@ def _twin(line: Line, original: str, maker: str) -> str:
     elif line.status == "noGrad":
         given.append(_quoted(" ".join(line.reason.split())))
     return _call(f"{line.name} = {maker}", given)
+
+
+def _late_classes(lines: list[Line], original: str, maker: str) -> str:
+    """The block of the classes: they are made when they are first asked for."""
+    text = [f"__getattr__, __dir__ = {maker}(", "    __name__,"]
+    for line in lines:
+        given = [
+            f"{original}.{line.name}",
+            _quoted(" ".join(line.differentiable)),
+            _quoted(" ".join(line.methods)),
+        ]
+        one = f"    {line.name}=({', '.join(given)}),"
+        if len(one) <= _WIDTH:
+            text.append(one)
+        else:
+            text += [f"    {line.name}=(", *(f"        {part}," for part in given), "    ),"]
+    return "\n".join([*text, ")"])
 
 
 def _same(name: str, original: str) -> str:

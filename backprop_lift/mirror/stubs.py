@@ -11,6 +11,7 @@ import numpy as np
 
 from .._bvar import BVar
 from .annotations import ANY, Imports, annotation_text, hints_of, is_numeric
+from .class_stubs import class_stub
 from .plan import Line, Page, Plan
 from .render import all_text, docstring_text, inner_imports
 
@@ -36,7 +37,8 @@ def _joined(entries: list[str]) -> str:
     """Entries, apart from each other where one has a body, as formatters have it."""
     text = ""
     for before, entry in zip(["", *entries], entries, strict=False):
-        close = before.endswith("...") and entry.startswith(("def ", "@"))
+        close = before.endswith("...") and before.startswith(("def ", "@"))
+        close = close and entry.startswith(("def ", "@"))
         text += ("" if not before else "\n" if close else "\n\n") + entry
     return text
 
@@ -60,7 +62,7 @@ def _import_blocks(imports: Imports, inner: list[str]) -> Iterator[str]:
 
 
 def _is_stdlib(line: str) -> bool:
-    return line.split()[1].partition(".")[0] in ("typing", "datetime", "collections")
+    return line.split()[1].partition(".")[0] in ("typing", "datetime", "collections", "enum")
 
 
 def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
@@ -68,7 +70,7 @@ def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
     constants: list[str] = []
     for line in page.lines:
         found = list(_entry(line, plan, imports))
-        if line.kind in ("constant", "class"):
+        if line.kind == "constant":
             constants += found
             continue
         if constants:
@@ -81,7 +83,7 @@ def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
 
 def _entry(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
     if line.kind == "class":
-        yield from _class(line, plan, imports)
+        yield class_stub(line, _docs(line, plan), imports, _method)
     elif line.kind == "constant":
         yield f"{line.name}: {_constant(line.value, imports)}"
     else:
@@ -96,15 +98,6 @@ def _constant(value: Any, imports: Imports) -> str:
     if isinstance(value, np.ndarray):
         return annotation_text(np.ndarray, imports)
     return annotation_text(Any, imports)
-
-
-def _class(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
-    root = line.value.__module__.partition(".")[0]
-    if root == "builtins":
-        yield f"{line.name} = {line.value.__name__}"
-        return
-    imports.add("from typing import Any")
-    yield f"{line.name}: Any"
 
 
 def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
@@ -138,6 +131,13 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
     yield f"@overload\n{first}\n@overload\n{second}"
 
 
+def _method(
+    name: str, signature: inspect.Signature, annotations: dict[str, str], result: str
+) -> str:
+    """The definition of a method, before it is indented."""
+    return _definition(name, signature, annotations, result, "", width=_WIDTH - 4)
+
+
 def _widened(text: str) -> str:
     """An annotation, and a BVar of it."""
     if text.endswith(" | None"):
@@ -152,16 +152,17 @@ def _definition(
     result: str,
     docs: str,
     comment: str = "",
+    width: int = _WIDTH,
 ) -> str:
     parameters = list(_parameters(signature, annotations))
     tail = f") -> {result}:"
     body = f"\n{docs}" if docs else " ..."
     one = f"def {name}({', '.join(parameters)}{tail}"
-    if len(one) + (0 if docs else 4) <= _WIDTH:
+    if len(one) + (0 if docs else 4) <= width:
         first, _, rest = one.partition("\n")
         return first + body + rest if docs else one + body + comment
     inner = "    " + ", ".join(parameters)
-    if len(inner) <= _WIDTH:
+    if len(inner) <= width:
         return f"def {name}({comment}\n{inner}\n{tail}{body}"
     lines = [f"    {p}," for p in parameters]
     return "\n".join([f"def {name}({comment}", *lines, f"{tail}{body}"])
@@ -177,7 +178,8 @@ def _parameters(signature: inspect.Signature, annotations: dict[str, str]) -> It
         last = p.kind
         star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         default = "" if p.default is p.empty else f" = {_default(p.default)}"
-        yield f"{star}{name}: {annotations[name]}{default}"
+        annotation = f": {annotations[name]}" if annotations[name] else ""
+        yield f"{star}{name}{annotation}{default}"
     if last is inspect.Parameter.POSITIONAL_ONLY:
         yield "/"
 

@@ -13,20 +13,24 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import BVar, has_bvar
 from .._lift import refusing
 from .._rebind import _world_of, composite_of
 from .._registry import Entry, Registry, registry
-from ..errors import NoGradientError
+from .classes import classes, refusing_class
 from .installed import mirrored, still_holds
 from .late import late_twin
+from .registered import checked_only, mirrors
 
 __all__ = [
-    "by_body", "composite", "lifted", "locally_constant", "mirrored", "mirrors", "no_grad", "not_differentiable",
-]  # fmt: skip
-
-mirrors: Final = Registry(parent=registry)
-"""The registry that twins of all mirrors are made with."""
+    "by_body",
+    "classes",
+    "composite",
+    "lifted",
+    "locally_constant",
+    "mirrored",
+    "no_grad",
+    "not_differentiable",
+]
 
 
 def composite(original: Any, differentiable: str) -> Any:
@@ -83,7 +87,7 @@ def no_grad(original: Any, reason: str) -> Any:
         Shown in the error, and in the first line of its docstring.
     """
     if isinstance(original, type):
-        return _refusing_class(original, reason, _home(1))
+        return refusing_class(original, reason, _home(1))
     home = _home(1)
     known = _twins.get((home.partition(".")[0], id(original)))
     if known is not None:
@@ -96,34 +100,6 @@ def no_grad(original: Any, reason: str) -> Any:
     _register(twin, twin)
     _twins[home.partition(".")[0], id(original)] = twin
     return twin
-
-
-def _refusing_class(original: type, reason: str, home: str) -> Any:
-    """A subclass that cannot be made from BVars."""
-
-    inner: Any = original.__dict__.get("__init__", original.__init__)  # type: ignore[misc]
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        if has_bvar(args) or has_bvar(kwargs):
-            raise NoGradientError(
-                f"{original.__qualname__} was given a BVar, and is not differentiable.",
-                "Make it from plain values: value_of(v).",
-                why=reason,
-            )
-        inner(self, *args, **kwargs)
-
-    members = {
-        "__init__": init,
-        "__doc__": f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip(),
-        "__module__": home,
-        "__qualname__": original.__qualname__,
-        "__not_differentiable__": reason,
-    }
-    try:
-        made = type(original)(original.__name__, (original,), members)
-    except Exception:  # it cannot be subclassed
-        return original
-    return made
 
 
 def _late(original: Any, differentiable: str | None, make: Callable[[], Any]) -> Any:
@@ -140,7 +116,7 @@ def _late(original: Any, differentiable: str | None, make: Callable[[], Any]) ->
             still_holds(original)
             made = make()
         if differentiable is not None:
-            args, kwargs = _checked_only(original, differentiable, args, kwargs)
+            args, kwargs = checked_only(original, differentiable, args, kwargs)
         return made(*args, **kwargs)
 
     twin = late_twin(original, on_bvars)
@@ -173,44 +149,6 @@ def _register(function: Any, twin: Any) -> None:
     entry = Entry(function, "twin", f"{function.__module__}.{function.__name__}", "a mirror")
     entry.make_twin = lambda: twin
     registry.add(entry, replace=True)
-
-
-def _checked_only(
-    original: Any, differentiable: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments, with those marked whose gradient was not checked."""
-    checked = differentiable.split()
-    parameters, rest = _positional(original)
-    names = [*parameters[: len(args)], *[rest] * (len(args) - len(parameters))]
-    marked = tuple(
-        value if name in checked or name == "" else _marked(original, name, value, checked)
-        for name, value in zip(names, args, strict=True)
-    )
-    settings = {
-        name: value if name in checked else _marked(original, name, value, checked)
-        for name, value in kwargs.items()
-    }
-    return marked, settings
-
-
-def _positional(original: Any) -> tuple[list[str], str]:
-    """Names of the parameters that are given by position, and of the rest of them."""
-    try:
-        parameters = inspect.signature(original).parameters.values()
-    except (ValueError, TypeError):
-        return [], ""
-    rest = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in parameters if p.kind in positional], (rest or [""])[0]
-
-
-def _marked(original: Any, name: str, value: Any, checked: list[str]) -> Any:
-    """A value that passes, but refuses a gradient."""
-    if value.__class__ is not BVar and not has_bvar(value):
-        return value
-    function = getattr(original, "__name__", "a function")
-    reason = f"{function} was checked for {', '.join(checked)}, and not for {name}"
-    return refusing(lambda value: value, f"{name} of {function}", reason)(value)
 
 
 def not_differentiable(package: str) -> dict[str, str]:

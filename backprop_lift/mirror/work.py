@@ -25,11 +25,12 @@ from typing import Any, Final
 from .._registry import Registry
 from ..gradcheck import Sample
 from ..gradcheck.samples_file import read_samples
-from .calls import recorded
+from .calls import recorded, with_arrays
+from .class_evidence import class_findings
 from .drawing import drawn, result_of
 from .evidence import findings_of
 from .ledger import Finding
-from .pool import Pool
+from .pool import Pool, bare_name, parameters_of
 from .survey import Public, Survey
 
 __all__ = ["Job", "Progress", "work_on"]
@@ -92,13 +93,22 @@ class Job:
             for sample in found.get(id(f), [])[:2]:
                 pool.add_result(f, result_of(f, sample))
         waiting = [p for p in self.survey.functions() if not found.get(id(p.value))]
+        wanted = {id(public.value) for public, _ in self.publics}
+        if wanted.isdisjoint(id(p.value) for p in waiting) and not any(
+            public.kind == "class" for public, _ in self.publics
+        ):
+            return found, pool
+        news: set[str] | None = None  # at first, everything is
         for _ in range(_ROUNDS):
-            waiting = [p for p in waiting if not found.get(id(p.value)) and p.home not in skip]
+            before = pool.names()
             for public in waiting:
-                say(public.home)
-                found[id(public.value)] = samples = drawn(public.value, pool)
-                for sample in samples[:2]:
-                    pool.add_result(public.value, result_of(public.value, sample))
+                if public.home not in skip and (news is None or _asks_for(public.value, news)):
+                    say(public.home)
+                    found[id(public.value)] = samples = drawn(public.value, pool)
+                    for sample in samples[:2]:
+                        pool.add_result(public.value, result_of(public.value, sample))
+            waiting = [p for p in waiting if not found.get(id(p.value))]
+            news = pool.names() - before
         return found, pool
 
     def _real_calls(self, skip: set[str], say: Callable[[str], None]) -> dict[int, list[Sample]]:
@@ -110,7 +120,12 @@ class Job:
                 found.setdefault(id(public.value), []).extend(self.samples.get(name, ()))
         for key, samples in recorded(self.survey, skip, say).items():
             found.setdefault(key, []).extend(samples)
-        return found
+        return {key: with_arrays(samples) for key, samples in found.items()}
+
+
+def _asks_for(function: Any, names: set[str]) -> bool:
+    """Has a function a parameter of one of some names?"""
+    return any(bare_name(p.name) in names for p in parameters_of(function))
 
 
 def work_on(job: Job, progress: Progress) -> Iterator[Finding]:
@@ -161,7 +176,15 @@ def _here(job: Job, progress: Progress) -> Iterator[Finding]:
         calls, pool = job.calls(set(), lambda owner: progress(f"calling {owner}", 0, 0))
         for done, (public, source) in enumerate(job.publics):
             progress(f"checking {public.home}", done, len(job.publics))
-            yield from findings_of(public, calls.get(id(public.value), []), pool, job.rules, source)
+            yield from _findings(public, calls, pool, job.rules, source)
+
+
+def _findings(
+    public: Public, calls: dict[int, list[Sample]], pool: Pool, rules: Registry, source: str
+) -> list[Finding]:
+    if public.kind == "class":
+        return class_findings(public, calls, pool, rules, source)
+    return findings_of(public, calls.get(id(public.value), []), pool, rules, source)
 
 
 # --- in processes of their own ------------------------------------------------------------------
@@ -216,9 +239,8 @@ def _check(
 ) -> None:
     for public, source in mine:
         say({"what": "checking", "of": public.home})
-        samples = calls.get(id(public.value), [])
         try:
-            findings = findings_of(public, samples, pool, job.rules, source)
+            findings = _findings(public, calls, pool, job.rules, source)
         except Exception as error:
             why = f"its check failed: {type(error).__name__}: {error}".splitlines()[0]
             findings = [_lost(public, source, why)]
