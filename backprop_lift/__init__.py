@@ -4,20 +4,16 @@
 `grad_bp` takes gradients. ``backprop-lift mirror PACKAGE`` writes a parallel package of twins.
 """
 
-from ._access import (
+from ._access import over_var, preview_var, set_var, to_list_of_var, view_var
+from ._bvar import BVar, const_var, value_of
+from ._containers import (
     coerce_var,
     collect_var,
     iso_var,
     join_var,
-    over_var,
-    preview_var,
     sequence_var,
-    set_var,
     split_var,
-    to_list_of_var,
-    view_var,
 )
-from ._bvar import BVar, const_var, value_of
 from ._lift import lifted, locally_constant, no_grad, noGrad
 from ._lift_op import bp_op, lift_op, op_coerce, op_lens
 from ._op import Op, compose_op, id_op, op_const, op_iso, op_tup

@@ -19,11 +19,12 @@ from ._bvar import (
     record,
     youngest,
 )
+from ._cotangent import fitted
 from ._effect import then
 from ._op import Op, no_gradient
 from ._run import backprop_with
 from ._space import parts_of
-from ._tape import CALL, Tape, Token, call_site, fitted
+from ._tape import CALL, Tape, Token, call_site
 from .errors import UnhandledParameterError
 
 __all__ = ["applied", "named_after"]

@@ -19,7 +19,8 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from . import _tape
+from . import _cotangent
+from ._cotangent import _may_repeat
 from ._registry import dotted_name, registry
 from ._space import (
     TRIVIAL,
@@ -32,6 +33,7 @@ from ._space import (
     space_of,
     zero,
 )
+from ._sweep import power_slope
 from ._tape import (
     ADD,
     CALL,
@@ -49,8 +51,6 @@ from ._tape import (
     StaleTape,
     Tape,
     Token,
-    _may_repeat,
-    power_slope,
 )
 from .errors import ConversionError, LiftError, NoGradientError, TapeError
 
@@ -1354,7 +1354,7 @@ def _scatter(dense: Any, token: Token, later: list[tuple[Any, Any]]) -> Any:
     return scattered if dense is None else dense + scattered
 
 
-_tape._scattered = _scatter
+_cotangent._scattered = _scatter
 
 register_space(
     BVar,

@@ -2,16 +2,15 @@
 
 ``if x == 0: return 1.0`` beside ``sin(x) / x`` is right in value and drops the gradient at that
 very point: the branch taken holds nowhere around it. A composite notes when values on the tape
-compare equal (or vanish against a small threshold). Then the gradient is taken from the gradients
-a little to either side: their limit where they agree, and where the point is a kink the
-subgradient that splits equally between them.
+compare equal (or vanish against a small threshold), and when one is infinite or nan. Then its
+gradient is confirmed by the gradients a little to either side, or taken as their limit: at a kink
+the mean of both sides, at a jump that of the side which the value belongs to, and nan where there
+is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -26,17 +25,17 @@ from ._bvar import (
     value_of,
     youngest,
 )
+from ._limits import WEIGHTS, Around, combined, moved, numbers_of, wholes_of, with_numbers
 from ._run import backprop_with
 from ._space import parts_of, rebuilt
+from ._tape import CALL, DIV, MUL, ADD, SUB, Tape
+from .errors import CotangentError, NoGradientError, TapeError
 
 __all__ = ["with_limits"]
 
-# Relative to the size of the argument: the truncation error is its square, the rounding error of
-# a cancelling quotient its inverse times 1e-16.
-_STEP: Final = 2e-6
-_AGREE: Final = 1e-4
-# Arguments of up to so many numbers are moved one number at a time, as the gradient means it.
-_ONE_BY_ONE: Final = 16
+# Where a derivative of the gradient is asked for: the relative distance to the point.
+_APART: Final = 5e-4
+_AGREE: Final = 1e-5
 
 
 def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -48,11 +47,12 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     tape = youngest(found)
     places = {id(v): v._bvar_at for v in found if v._bvar_space.tape is tape}
     inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found if id(v) in places}
+    start = len(tape)
     before, tape.coincident, tape.careful = (tape.coincident, tape.careful), False, False
     result = inner(*args, **kwargs)
     met = tape.coincident or tape.careful
     tape.coincident, tape.careful = tape.coincident or before[0], tape.careful or before[1]
-    if not met or not _numbers_only(args) or not _numbers_only(kwargs):
+    if not met:
         return result
     changed = [v for v in found if id(v) in places and v._bvar_at != places[id(v)]]
 
@@ -65,10 +65,12 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     whole = _taken_off([result, *changed], tape)
     if _without_numbers(whole):
         return result
+    if not _numbers_only((args, kwargs)) and _captured(tape, start, set(inputs)):
+        return result  # what a function captured cannot be moved
     values = [value for value, _ in inputs.values()]
     parents = tuple((place, space) for place, (_, space) in inputs.items())
     name = Named(getattr(inner, "__qualname__", "a composite"))
-    joined = record(tape, whole, _gradient_by_limits(again, values), parents, name)
+    joined = record(tape, whole, _gradient_by_limits(name.name, again, values, whole), parents, name)
     for i, v in enumerate(changed, 1):
         _move_on(v, joined[i])
     return joined[0]
@@ -93,41 +95,18 @@ def _numbers_only(value: Any) -> bool:
     )
 
 
-def _gradient_by_limits(again: Callable[..., Any], values: list[Any]) -> Callable[[Any], Any]:
-    """The scaled gradient of a function at a point where its branches meet."""
+def _captured(tape: Tape, start: int, inputs: set[int]) -> bool:
+    """Did the nodes since `start` read anything of before that is no input of the call?"""
+    return any(p < start and p not in inputs for node in tape[start:] for p in _parents(node))
 
-    def scaled_grad(dzdy: Any) -> list[Any]:
-        def at(shifts: dict[int, Any]) -> list[Any]:
-            """The gradients where some arguments are moved, their numbers in rows."""
-            there = [_moved(x, iter(shifts[i])) if i in shifts else x for i, x in enumerate(values)]
-            try:
-                dzdxs = backprop_with(again, *there)[1](dzdy)
-            except (ArithmeticError, ValueError):  # outside the domain: nothing is learnt there
-                return [_row(dzdx) for dzdx in here]
-            return [_row(dzdx) for dzdx in ((dzdxs,) if len(values) == 1 else dzdxs)]
 
-        def moved(i: int, shift: Any) -> Any:
-            return at({i: shift})[i]
-
-        rows = [_row(x) for x in values]
-        here = backprop_with(again, *values)[1](dzdy)
-        here = (here,) if len(values) == 1 else here
-        if has_bvar(list(here)):
-            return list(here)
-        found = [
-            _limit(row, _row(dzdx), partial(moved, i))
-            for i, (row, dzdx) in enumerate(zip(rows, here, strict=True))
-        ]
-        if not all(np.all(np.isfinite(row)) for row in found):  # singular in another argument
-            shifts = {i: _steps(row) for i, row in enumerate(rows)}
-            sides = at(shifts), at({i: -shift for i, shift in shifts.items()})
-            found = [
-                np.where(np.isfinite(row), row, _settled(row, above, below))
-                for row, above, below in zip(found, *sides, strict=True)
-            ]
-        return [_put_back(dzdx, iter(row)) for dzdx, row in zip(here, found, strict=True)]
-
-    return scaled_grad
+def _parents(node: Any) -> Iterator[int]:
+    if node[0] == CALL:
+        yield from (p for p, _ in node[2])
+    else:
+        yield node[1]
+        if node[0] in (MUL, DIV, ADD, SUB):
+            yield node[2]
 
 
 def _replaced(value: Any, there: dict[int, Any]) -> Any:
@@ -145,86 +124,57 @@ def _taken_off(value: Any, tape: Any) -> Any:
     return rebuilt(value, [(key, _taken_off(part, tape)) for key, part in parts])
 
 
-def _steps(row: Any) -> Any:
-    """How far each number is moved."""
-    size = np.abs(row)
-    largest = np.max(size, initial=0.0) or 1.0
-    return _STEP * np.where(size > 0, np.maximum(size, 1e-2 * largest), 5 * largest)
-
-
-def _limit(x: Any, here: Any, at: Callable[[Any], Any]) -> Any:
-    """The gradient as the limit from both sides, number by number; all in a row.
+def _gradient_by_limits(
+    name: str, again: Callable[..., Any], values: list[Any], result: Any
+) -> Callable[[Any], list[Any]]:
+    """The scaled gradient of a function at a point where its branches meet.
 
     Parameters
     ----------
-    x, here : ndarray, shape (n,)
-        The argument, and its gradient as recorded.
-    at : callable
-        The gradient where the argument is moved by a vector.
+    name : str
+        Of the function, for errors.
+    again : callable
+        The function, of as many arguments as there are values.
+    values : list
+        Where it was called.
+    result : object
+        What it returned there.
     """
-    step = _steps(x)
-    if len(x) > _ONE_BY_ONE:
-        step = step * np.random.default_rng(0).uniform(0.5, 1.0, x.shape)
-        return _settled(here, at(step), at(-step))
-    settled = here.copy()
-    for k in range(len(x)):
-        along = np.where(np.arange(len(x)) == k, step, 0.0)
-        settled[k] = _settled(here, at(along), at(-along))[k]
-    return settled
+    roots = [_rooted(value) for value in values]
+    at = numbers_of(roots)
 
+    def gradient(xs: list[Any], dzdy: Any) -> tuple[Any, list[Any]]:
+        y, scaled_grad = backprop_with(again, *xs)
+        dzdxs = scaled_grad(dzdy)
+        return y, [dzdxs] if len(xs) == 1 else list(dzdxs)
 
-def _settled(here: Any, above: Any, below: Any) -> Any:
-    """The mean of both sides: the limit where they agree, else the middle subgradient."""
-    above, below = (
-        np.where(np.isfinite(above), above, below),
-        np.where(np.isfinite(below), below, above),
-    )
-    scale = np.maximum(np.abs(above), np.abs(below))
-    scale = scale + 1e-6 * np.max(np.where(np.isfinite(scale), scale, 0.0), initial=0.0)
-    middle = (above + below) / 2
-    close = np.abs(here - middle) <= _AGREE * (scale + np.abs(above - below))
-    return np.where(close, here, middle)
+    def scaled_grad(dzdy: Any) -> list[Any]:
+        _, recorded = gradient(values, dzdy)
+        seed = _rooted(dzdy)
+        weights = numbers_of(seed)
 
+        def gradient_at(shift: Any) -> Any:
+            xs = moved(roots, iter(shift))
+            try:
+                y, dzdxs = gradient(xs, seed)
+            except (NoGradientError, TapeError, CotangentError):
+                raise
+            except Exception:  # outside the domain
+                if np.any(shift):
+                    return None
+                raise
+            return _weighed(weights, numbers_of(_rooted(y))), numbers_of(_rooted(dzdxs))
 
-def _row(value: Any) -> Any:
-    """All real numbers of a value in a row."""
-    parts = parts_of(value)
-    if parts is not None:
-        return np.concatenate([np.zeros(0), *(_row(part) for _, part in parts)])
-    array = np.asarray(_rooted(value))
-    return array.ravel().astype(float) if array.dtype.kind in "fiu" else np.zeros(0)
+        around = Around(at, gradient_at, wholes_of(roots))
+        if not np.isclose(around.value, _weighed(weights, numbers_of(_rooted(result)))):
+            raise NoGradientError(
+                f"{name} gives another result when it is called again, at a point where its "
+                "branches meet.",
+                "Its gradient there is a limit, which needs several calls: make it repeatable.",
+            )
+        limit = around.limit()
+        if not has_bvar(recorded):
+            return with_numbers_of(recorded, limit)
+        return _with_derivative(name, lambda xs: gradient(xs, dzdy)[1], values, around, limit)
 
-
-def _moved(x: Any, shift: Iterator[float]) -> Any:
-    """`x` with each of its numbers moved."""
-    parts = parts_of(x)
-    if parts is not None:
-        return rebuilt(x, [(key, _moved(part, shift)) for key, part in parts])
-    root = _rooted(x)
-    array = np.asarray(root)
-    if array.dtype.kind not in "fiu":
-        return x
-    by = np.array(list(islice(shift, array.size))).reshape(array.shape)
-    if not np.any(by):
-        return x
-    if not isinstance(root, (np.ndarray, np.generic)):
-        return x + float(by)
-    return x + (by.astype(array.dtype) if array.dtype.kind == "f" else by)
-
-
-def _put_back(like: Any, numbers: Iterator[float]) -> Any:
-    """A gradient like `like`, made of the numbers of a row."""
-    parts = parts_of(like)
-    if parts is not None:
-        return rebuilt(like, [(key, _put_back(part, numbers)) for key, part in parts])
-    array = np.asarray(like)
-    if array.dtype.kind not in "fiu":
-        return like
-    filled = np.array(list(islice(numbers, array.size)), array.dtype).reshape(array.shape)
-    return filled if isinstance(like, np.ndarray) else filled[()]
-
-
-def _rooted(value: Any) -> Any:
-    while has_bvar(value):
-        value = value_of(value)
-    return value
+    return scaled_grad

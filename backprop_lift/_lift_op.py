@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ._access import coerce_var, view_var
+from ._access import view_var
 from ._apply import applied, named_after
 from ._bvar import has_bvar, value_of
+from ._containers import coerce_var
 from ._effect import comes_later, refused_inside, running_as_node
 from ._lift import Rule, _with_signature, signature_of
 from ._op import Op, _place_of

@@ -50,7 +50,7 @@ def keys_of(value: Any, step: Any, *, lenient: bool = False) -> Iterator[Any]:
         if isinstance(value, step):
             yield ITSELF
     elif callable(step):
-        if step(value):
+        if _holds(step, value):
             yield ITSELF
     else:
         found = _each(value) if step is ... else _one(value, step)
@@ -60,10 +60,24 @@ def keys_of(value: Any, step: Any, *, lenient: bool = False) -> Iterator[Any]:
             raise _nowhere(value, step)
 
 
+def _holds(predicate: Any, value: Any) -> bool:
+    found = predicate(value)
+    if getattr(found, "size", 1) != 1:
+        raise PathError(
+            f"A predicate of a path gave an array of shape {found.shape}, which is neither true "
+            "nor false.",
+            "Write .all() or .any() in the predicate, or give the mask itself as a step.",
+            predicate=getattr(predicate, "__name__", predicate),
+        )
+    return bool(found)
+
+
 def _each(value: Any) -> Iterable[Any] | None:
     parts = parts_of(value)
     if parts is not None:
         return [key for key, _ in parts]
+    if isinstance(value, (str, bytes)):
+        return None
     try:
         return range(len(value))
     except TypeError:
@@ -86,7 +100,9 @@ def _one(value: Any, step: Any) -> list[Any] | None:
 def _nowhere(value: Any, step: Any) -> PathError:
     parts = parts_of(value)
     shape = getattr(value, "shape", None)
-    has = f"shape {shape}" if parts is None else ", ".join([repr(key) for key, _ in parts][:12])
+    has = ", ".join([repr(key) for key, _ in parts or ()][:12])
+    if shape is not None:
+        has = f"shape {shape}"
     kind = "attribute" if by_name(value, step) else "item"
     return PathError(
         f"A path leads to the {kind} {step!r} of {type(value).__name__}, which it does not have.",

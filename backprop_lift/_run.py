@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ._bvar import BVar, foreign_tape, has_bvar, input_var
+from ._cotangent import Accumulator, fitted
 from ._registry import dotted_name, registry
 from ._space import ZERO, is_record, one, parts_of, rebuilt, zero
-from ._tape import Accumulator, Tape, Token, fitted, sweep
+from ._sweep import sweep
+from ._tape import Tape, Token
 from .errors import CotangentError
 
 __all__ = ["backprop", "backprop_with", "eval_bp", "grad_bp"]
@@ -296,44 +298,49 @@ def _finished(slot: Any, x: Any) -> Any:
 
     `ZERO` where nothing arrived.
     """
-    if slot.__class__ is Accumulator:
-        slot = slot.total() if slot.reached else None
+    cls = slot.__class__
+    if cls is np.ndarray and x.__class__ is np.ndarray:
+        alone = slot.base is None and slot.flags.writeable and sys.getrefcount(slot) <= _ALONE
+        return slot if alone else slot.copy()
     if slot is None or slot is ZERO:
         return ZERO
-    return _own_parts(slot, x, 3)
+    if cls is not Accumulator:
+        return _copied(slot, x)
+    if not slot.reached:
+        return ZERO
+    if slot.parts is None:
+        return _finished(slot.handed_over(), x)
+    primal, found = slot.token.primal, []
+    for key, of in parts_of(primal) or ():
+        dzdx = _finished(slot.parts.pop(key, None), of)
+        found.append((key, zero(of) if dzdx is ZERO else dzdx))
+    return rebuilt(primal, found)
 
 
-def _own_parts(dzdx: Any, x: Any, references: int) -> Any:
-    """`dzdx`, with what others hold as well copied.
+def _references(slot: Any) -> int:
+    return sys.getrefcount(slot)
 
-    Parameters
-    ----------
-    references : int
-        How many there are to `dzdx` if nobody but the callers holds it, as `sys.getrefcount`
-        counts them here.
-    """
+
+# How many references `sys.getrefcount` counts in a function of an argument that nobody else holds.
+_ALONE: Final = _references(np.empty(0))
+
+
+def _copied(dzdx: Any, x: Any) -> Any:
+    """`dzdx` as a gradient of the types of `x`, with its arrays copied."""
     cls = dzdx.__class__
     if cls is BVar or cls is float or dzdx is None:
         return dzdx
+    if isinstance(x, (float, int, complex, np.generic)):
+        return _number(dzdx[()] if cls is np.ndarray else dzdx, x)
     if cls is np.ndarray:
-        kind = x.__class__
-        if kind is not np.ndarray and isinstance(x, (float, int, complex, np.generic)):
-            return _number(dzdx[()], x)
-        if dzdx.base is None and dzdx.flags.writeable and sys.getrefcount(dzdx) <= references:
-            return dzdx
         return dzdx.copy()
-    if (cls is list or cls is tuple) and x.__class__ is cls:
-        parts = [_own_parts(part, of, 5) for part, of in zip(dzdx, x, strict=True)]
-        return parts if cls is list else tuple(parts)
     if x.__class__ is np.ndarray:
         return np.array(dzdx, x.dtype if x.dtype.kind in "fc" else float)
-    if isinstance(x, (float, int, complex, np.generic)):
-        return _number(dzdx, x)
-    named = parts_of(dzdx)
-    if named is None:
+    parts = parts_of(dzdx)
+    if parts is None:
         return dzdx
-    values = dict(parts_of(x) or ())
-    return rebuilt(dzdx, [(key, _own_parts(part, values.get(key), 5)) for key, part in named])
+    of = dict(parts_of(x) or ())
+    return rebuilt(dzdx, [(key, _copied(part, of.get(key))) for key, part in parts])
 
 
 def _number(dzdx: Any, x: Any) -> Any:

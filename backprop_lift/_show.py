@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ._cotangent import Accumulator
 from ._registry import dotted_name
 from ._run import _recorded, _Run
 from ._space import parts_of
-from ._tape import CALL, ITEM, Accumulator, Node, Tape, Token, call_site
+from ._tape import CALL, ITEM, Node, Tape, Token, call_site
 
 __all__ = ["ShownNode", "ShownTape", "show_tape"]
 

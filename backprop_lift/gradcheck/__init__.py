@@ -5,7 +5,7 @@ verdict on every argument, and with the likely mistake where one is wrong. The c
 itself: `check_mutants` breaks a rule on purpose in many ways, and tells which its samples miss.
 """
 
-from .checking import assert_grad, check, check_grad, check_sample, check_second_order
+from .checking import assert_grad, check, check_grad, check_sample
 from .diagnosis import Finding
 from .doctests import docstring_samples, module_samples
 from .gradients import Gradients, gradients
@@ -14,6 +14,7 @@ from .mutation import check_mutants
 from .reproduction import script
 from .samples import Sample, perturbed, samples_of
 from .samples_file import read_samples, write_samples
+from .second_order import check_second_order
 from .verdicts import Outcome, Problem, Report, Verdict
 
 __all__ = [

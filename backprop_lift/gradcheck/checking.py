@@ -15,14 +15,16 @@ from .calls import TimeIsUp, limited, moving_places, quiet
 from .coordinates import Coordinates
 from .doctests import docstring_samples
 from .samples import Sample, distinct, perturbed, samples_of
-from .verdicts import Problem, Report
+from .verdicts import TOLERANCE, Problem, Report
 
-__all__ = ["assert_grad", "check", "check_grad", "check_sample", "check_second_order"]
+__all__ = ["assert_grad", "check", "check_grad", "check_sample"]
 
 # Findings after which further wrong samples are not diagnosed, since that takes time.
 _ENOUGH: Final = 6
 # Samples of a function at which each argument is differentiated alone too.
 _ALONE: Final = 2
+# Numbers in a call at which the gradient of the gradient is checked too.
+_FEW: Final = 30
 
 
 def check_grad(
@@ -92,40 +94,6 @@ def assert_grad(f: Callable[..., Any], *args: Any, **options: Any) -> Report:
     return report
 
 
-def check_second_order(f: Callable[..., Any], *args: Any, seed: int = 0, **settings: Any) -> Report:
-    """Check the gradient of a function's gradient at one call: that its rules can be differentiated.
-
-    Parameters
-    ----------
-    f, *args, seed, **settings
-        As for `check_grad`. Every positional argument is differentiated.
-
-    Returns
-    -------
-    Report
-    """
-    entry = registry.find(f)
-    twin = f if entry is None else entry.twin
-    rng = np.random.default_rng(seed)
-    try:
-        with quiet():
-            y = f(*args, **settings)
-    except Exception as error:
-        report = Report(f"the gradient of {dotted_name(f)}")
-        report.problems.append(Problem("untold", f"the original raises {type(error).__name__}"))
-        return report
-    result = Coordinates(y)
-    weights = rng.uniform(0.5, 1.5, len(result)) * rng.choice([-1.0, 1.0], len(result))
-
-    def gradient(*xs: Any) -> Any:
-        _, scaled_grad = backprop_with(lambda *xs: twin(*xs, **settings), *xs)
-        return scaled_grad(result.cotangent(weights))
-
-    report = check_sample(gradient, Sample(args, {}, "the gradient at the call"), seed=seed)
-    report.name = f"the gradient of {dotted_name(f)}"
-    return report
-
-
 def check(
     f: Callable[..., Any],
     samples: Iterable[Sample | tuple[Any, ...]] | None = None,
@@ -136,6 +104,8 @@ def check(
     run: Callable[..., Any] = backprop_with,
     entry: Entry | None = None,
     diagnose: bool = True,
+    tolerance: float = TOLERANCE,
+    second_order: bool = True,
 ) -> Report:
     """Check the gradient of a function at all its samples.
 
@@ -156,6 +126,11 @@ def check(
         Of the function, where it is not that of the registry.
     diagnose : bool, optional
         Look for the mistake behind a wrong gradient?
+    tolerance : float, optional
+        Relative difference of a derivative that is never called wrong, in double precision.
+    second_order : bool, optional
+        Differentiate the gradient of a rule, at the first call that is not large, and compare?
+        What refuses to be differentiated twice may.
 
     Returns
     -------
@@ -173,6 +148,7 @@ def check(
             "entry": entry,
             "diagnose": diagnose and len(report.findings) < _ENOUGH,
             "alone": index < _ALONE,
+            "tolerance": tolerance,
         }
         one = check_sample(f, sample, **options)
         report.extend(one)
@@ -187,9 +163,32 @@ def check(
         if seconds is not None and time.perf_counter() - started > 3 * seconds:
             report.problems.append(Problem("untold", "the other samples: time is up"))
             break
+    if second_order and report.right and run is backprop_with and entry is not None:
+        report.problems += _second_order_problems(f, report, entry, seed, seconds)
     if not found:
         report.problems.append(Problem("untold", "there is no sample"))
     return report
+
+
+def _second_order_problems(
+    f: Any, report: Report, entry: Entry, seed: int, seconds: float | None
+) -> list[Problem]:
+    """What is wrong with the gradient of a rule's gradient."""
+    from .second_order import second_order_of
+
+    if entry.kind not in ("rule", "twin"):
+        return []
+    right = {outcome.sample for outcome in report.outcomes if outcome.verdict == "right"}
+    for index in sorted(right):
+        sample = report.samples[index]
+        if sum(len(Coordinates(v)) for v in (*sample.args, *sample.settings.values())) > _FEW:
+            continue
+        found = second_order_of(f, sample, entry, seed=seed, seconds=seconds)
+        text = [str(failure) for failure in found.failures()]
+        text += [p.text for p in found.problems if p.kind in ("value", "contract")]
+        text = [f"the gradient of its gradient is wrong: {t}" for t in text[:1]]
+        return [Problem("contract", t, index) for t in text]
+    return []
 
 
 def _all_samples(f: Any, samples: Any, entry: Entry | None, seed: int) -> list[Sample]:
@@ -219,16 +218,17 @@ def check_sample(
     entry: Entry | None = None,
     diagnose: bool = True,
     alone: bool = True,
+    tolerance: float = TOLERANCE,
 ) -> Report:
     """Check the gradient of a function at one sample.
 
     Parameters
     ----------
-    f, seed, seconds, run, entry, diagnose
+    f, seed, seconds, run, entry, diagnose, tolerance
         As for `check`.
     sample : Sample
     alone : bool, optional
-        Differentiate each argument alone too, and compare?
+        Differentiate each argument alone and all together too, and compare?
 
     Returns
     -------
@@ -240,6 +240,7 @@ def check_sample(
     try:
         with quiet(), limited(seconds):
             options: dict[str, Any] = {"seed": seed, "diagnose": diagnose, "alone": alone}
+            options["tolerance"] = tolerance
             CallCheck(_callable(f), sample, run, entry, report, **options).run_all()
     except TimeIsUp:
         report.problems.append(Problem("untold", f"it took longer than {seconds} seconds"))

@@ -1,13 +1,13 @@
 """Contracts: what a scaled gradient must keep to, whatever its numbers are.
 
 One cotangent for each argument, of its structure, shapes and dtypes; linear in `dzdy`; the same at
-each call; nothing handed over is changed or shared.
+each call; nothing handed over is changed or shared; an output that nothing reads has no part in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,12 @@ from .calls import Call
 from .coordinates import Coordinates
 from .leaves import Leaf, at_path, parts, path_text
 
-__all__ = ["agree", "contract_problems", "gradient_coordinates", "value_problem"]
+__all__ = ["agree", "contract_problems", "gradient_coordinates", "unread_problems", "value_problem"]
 
 Vector = npt.NDArray[np.float64]
+
+# Outputs that are read alone, at most.
+_OUTPUTS: Final = 4
 
 
 def value_problem(expected: Any, got: Any, path: tuple[Any, ...] = ()) -> str | None:
@@ -109,6 +112,7 @@ def contract_problems(
     weights: Vector,
     gradient: Vector,
     rng: np.random.Generator,
+    handed: Mapping[str, Any],
 ) -> Iterator[str]:
     """What a scaled gradient does against its contract.
 
@@ -120,9 +124,12 @@ def contract_problems(
         Coordinates of the cotangent that gave `gradient`.
     gradient : ndarray, shape (n,)
     rng : numpy.random.Generator
+    handed : mapping
+        What the forward run was given and has returned, by name: each argument, and the result.
     """
     result = call.result
     assert result is not None
+    kept = {name: Coordinates(value, integers=True).vector for name, value in handed.items()}
     dzdy = result.cotangent(weights)
     before = result.of(dzdy)
     cotangents = scaled_grad(dzdy)
@@ -131,7 +138,7 @@ def contract_problems(
     again = gradient_coordinates(call, cotangents)
     if not agree(call, again, gradient, np.abs(gradient)):
         yield "a second call of the scaled gradient gives something else"
-    yield from _types_and_sharing(call, cotangents, dzdy)
+    yield from _types_and_sharing(call, cotangents, {"dzdy": dzdy, **handed})
     other = _other_weights(result, weights, rng)
     second = gradient_coordinates(call, scaled_grad(result.cotangent(other)))
     both = gradient_coordinates(call, scaled_grad(result.cotangent(weights - 1.75 * other)))
@@ -139,6 +146,10 @@ def contract_problems(
     size = np.abs(gradient) + 1.75 * np.abs(second)
     if not agree(call, both, expected, size):
         yield "the scaled gradient is not linear in dzdy"
+    for name, value in handed.items():
+        now = Coordinates(value, integers=True).vector
+        if not np.array_equal(kept[name], now, equal_nan=True):
+            yield f"the scaled gradient changes {name} in place"
 
 
 def agree(call: Call, one: Vector, other: Vector, size: Vector) -> bool:
@@ -171,31 +182,34 @@ def _other_weights(result: Coordinates, weights: Vector, rng: np.random.Generato
     return other
 
 
-def _types_and_sharing(call: Call, cotangents: Any, dzdy: Any) -> Iterator[str]:
+def _types_and_sharing(call: Call, cotangents: Any, handed: Mapping[str, Any]) -> Iterator[str]:
     if len(call.here) == 1:
         cotangents = (cotangents,)
-    theirs = list(_arrays(dzdy))
+    theirs = [(name, array) for name, value in handed.items() for array in _arrays(value)]
     for name, here, dzdx in zip(call.names, call.here, cotangents, strict=True):
         for leaf in here.leaves:
             part = at_path(dzdx, leaf.path)
-            where = name + path_text(leaf.path, here.value)
+            where = f"the cotangent of {name}{path_text(leaf.path, here.value)}"
             if isinstance(leaf.value, np.ndarray):
-                yield from _array_problems(part, leaf, where, theirs)
+                yield from _array_problems(part, leaf, where)
             elif isinstance(leaf.value, float) and not isinstance(part, float):
-                yield f"the cotangent of {where}, a float, is a {type(part).__name__}"
+                yield f"{where}, a float, is a {type(part).__name__}"
+            if isinstance(part, np.ndarray):
+                for other, array in theirs:
+                    if np.may_share_memory(part, array):
+                        yield f"{where} shares its memory with {other}"
+                theirs.append((where, part))
 
 
-def _array_problems(part: Any, leaf: Leaf, where: str, theirs: list[Any]) -> Iterator[str]:
+def _array_problems(part: Any, leaf: Leaf, where: str) -> Iterator[str]:
     if not isinstance(part, np.ndarray):
         if leaf.shape != ():
-            yield f"the cotangent of {where}, an array, is a {type(part).__name__}"
+            yield f"{where}, an array, is a {type(part).__name__}"
         return
     if part.dtype != leaf.value.dtype:
-        yield f"the cotangent of {where} has dtype {part.dtype}, not {leaf.value.dtype}"
+        yield f"{where} has dtype {part.dtype}, not {leaf.value.dtype}"
     if not part.flags.writeable:
-        yield f"the cotangent of {where} is not writable"
-    if any(np.may_share_memory(part, other) for other in theirs):
-        yield f"the cotangent of {where} shares its memory with dzdy"
+        yield f"{where} is not writable"
 
 
 def _arrays(value: Any) -> Iterator[Any]:
@@ -203,3 +217,45 @@ def _arrays(value: Any) -> Iterator[Any]:
         yield value
     for _, part in parts(value) or ():
         yield from _arrays(part)
+
+
+def unread_problems(
+    call: Call,
+    twin: Callable[..., Any],
+    run: Callable[..., Any],
+    scaled_grad: Callable[[Any], Any],
+    weights: Vector,
+) -> Iterator[str]:
+    """What changes where one output is read, and nothing reads the others.
+
+    Parameters
+    ----------
+    call : Call
+    twin, run : callable
+        ``run(twin, *xs) -> (y, scaled_grad)``.
+    scaled_grad : callable
+        Of all outputs together.
+    weights : ndarray, shape (m,)
+    """
+    result = call.result
+    assert result is not None
+    for leaf in result.leaves[:_OUTPUTS] if len(result.leaves) > 1 else ():
+        alone: Vector = np.zeros_like(weights)
+        alone[leaf.start : leaf.stop] = weights[leaf.start : leaf.stop]
+        expected = gradient_coordinates(call, scaled_grad(result.cotangent(alone)))
+
+        def one_output(*args: Any, path: Any = leaf.path, **settings: Any) -> Any:
+            value, plain = twin(*args, **settings), result.value
+            for key in path:
+                keyed = isinstance(plain, (list, tuple, Mapping, np.ndarray))
+                value = value[key] if keyed else getattr(value, key)
+                plain = at_path(plain, (key,))
+            return value
+
+        xs = call.arguments(call.origin)
+        y, of_one = run(call.with_moving(one_output), *xs)
+        dzdy = Coordinates(y, integers=True).cotangent(weights[leaf.start : leaf.stop])
+        found = gradient_coordinates(call, of_one(dzdy))
+        if not agree(call, found, expected, np.abs(expected)):
+            where = f"result{path_text(leaf.path, result.value)}"
+            yield f"reading {where} alone gives another gradient than zeros for the other outputs"

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from .calls import Call
-from .lines import Line, complex_slope, taylor_order
-from .oracles import slope
-from .verdicts import Outcome, compared
+from .digits import DIGITS
+from .lines import Line, taylor_order
+from .oracles import Slope, slope
+from .second_oracles import complex_slope, digits_slope
+from .verdicts import TOLERANCE, Outcome, Verdict, compared
 
-__all__ = ["confirmed", "judged"]
+__all__ = ["heard_again", "judged"]
 
 Vector = npt.NDArray[np.float64]
 
 # Factors of the first look's steps, for a second look by others and for arguments that are small.
 _OTHER_SCALE: Final = 0.73
 _LARGER_SCALES: Final = (19.0, 4e3, 1e8)
+# Relative differences from an exact derivative: rounding of the rule, and what is more than the
+# truncation of an iteration in the function.
+_ROUNDING: Final = 1e-6
+_MORE_THAN_TRUNCATION: Final = 1e-4
 
 
 def judged(
-    line: Line, weights: Vector, analytic: float, floor: float, argument: str, at: str
+    line: Line,
+    weights: Vector,
+    analytic: float,
+    floor: float,
+    argument: str,
+    at: str,
+    tolerance: float = TOLERANCE,
 ) -> Outcome:
     """Compare a derivative with the oracle's, and look again where one look does not settle it.
 
@@ -38,14 +51,18 @@ def judged(
         Size below which a derivative is rounding.
     argument, at : str
         What moves, for the outcome.
+    tolerance : float, optional
+        Relative difference of one derivative that is never called wrong, in double precision.
     """
+    relative = max(tolerance, 1e4 * line.eps) * line.sharpness
+    limits = {"floor": floor, "relative": relative}
     found = slope(line, weights)
-    verdict, accepted, seen = compared(found, analytic, floor=floor, eps=line.eps)
+    verdict, accepted, seen = compared(found, analytic, **limits)
     if verdict == "right" or (found.shape == "flat" and analytic == 0.0):
-        return Outcome(argument, at, verdict, True, analytic, found.value, found.error, seen)
+        return _outcome(found, argument, at, verdict, True, analytic, seen)
     thorough = slope(line, weights, thorough=True, scale=_OTHER_SCALE)
     found = thorough
-    verdict, accepted, seen = compared(found, analytic, floor=floor, eps=line.eps)
+    verdict, accepted, seen = compared(found, analytic, **limits)
     if verdict in ("noise", "no evidence"):
         # The argument may be small by chance; what larger steps say must fit what small ones say.
         size = float(np.linalg.norm(weights * np.where(line.finite, line.result, 0.0)))
@@ -54,27 +71,52 @@ def judged(
             fits = abs(larger.value - thorough.value) <= 10 * thorough.error + floor
             if fits and larger.shape == "smooth" and larger.error < found.error:
                 found = larger
-        verdict, accepted, seen = compared(found, analytic, floor=floor, eps=line.eps)
+        verdict, accepted, seen = compared(found, analytic, **limits)
     if verdict == "wrong" and not seen:
         order = taylor_order(line, weights, analytic)
         seen = f"the Taylor remainder is of order {order:.1f}" if np.isfinite(order) else ""
-    return Outcome(argument, at, verdict, accepted, analytic, found.value, found.error, seen)
+    return _outcome(found, argument, at, verdict, accepted, analytic, seen)
 
 
-def confirmed(outcome: Outcome, call: Call, weights: Vector, direction: Vector) -> Outcome:
-    """The outcome of a derivative that drowns in noise, with a complex step as second oracle.
-
-    It may confirm, but never refute: where a function is not analytic it is wrong without a sign,
-    so it counts only where rule and differences agree with it.
-    """
-    found = complex_slope(call.evaluate_complex, call.origin, direction, weights)
-    agrees = (
-        abs(found - outcome.analytic) <= 1e-6 * abs(found)
-        and abs(found - outcome.numeric) <= 10 * outcome.error
+def _outcome(
+    found: Slope, argument: str, at: str, verdict: Verdict, accepted: bool, analytic: float, seen: str
+) -> Outcome:
+    return Outcome(
+        argument, at, verdict, accepted, analytic, found.value, found.error, seen, step=found.step
     )
-    if not agrees or found == 0.0 or not np.isfinite(outcome.error):
+
+
+def heard_again(outcome: Outcome, call: Call, weights: Vector, direction: Vector) -> Outcome:
+    """The outcome of a derivative that differences leave in doubt, or find wrong, after a second look.
+
+    Many digits settle it, for or against, where the function can be run on them. A complex step
+    may confirm, but never refute: where a function is not analytic it is wrong without a sign, so
+    it counts only where rule and differences agree with it.
+    """
+    analytic = outcome.analytic
+    exact = digits_slope(call, direction, weights)
+    if exact is not None and exact.is_smooth and exact.value != 0.0 and math.isfinite(analytic):
+        away = abs(analytic - exact.value) / abs(exact.value)
+        right = away <= _ROUNDING
+        if right or (away > _MORE_THAN_TRUNCATION and _within(outcome, exact.value)):
+            return dataclasses.replace(
+                outcome, verdict="right" if right else "wrong", accepted=right,
+                numeric=exact.value, error=1e-12 * abs(exact.value),
+                seen=f"with {DIGITS} digits", oracle="mpmath",
+            )  # fmt: skip
+    if outcome.verdict == "wrong":
+        return outcome
+    found = complex_slope(call.evaluate_complex, call.origin, direction, weights)
+    agrees = abs(found - analytic) <= 1e-6 * abs(found) and _within(outcome, found)
+    if not agrees or found == 0.0:
         return outcome
     error = 1e-12 * abs(found)
     return dataclasses.replace(
-        outcome, verdict="right", numeric=found, error=error, seen="by complex step"
-    )
+        outcome, verdict="right", accepted=True, numeric=found, error=error,
+        seen="by complex step", oracle="complex step",
+    )  # fmt: skip
+
+
+def _within(outcome: Outcome, value: float) -> bool:
+    """Is a value within what differences leave open?"""
+    return abs(value - outcome.numeric) <= 10 * outcome.error < math.inf

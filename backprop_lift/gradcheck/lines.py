@@ -1,15 +1,14 @@
-"""Lines: the results of a function along a direction, and second opinions on its slope there."""
+"""Lines: the results of a function along a direction, and the order of what a slope leaves over."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Line", "complex_slope", "taylor_order"]
+__all__ = ["Line", "taylor_order"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -31,6 +30,9 @@ class Line:
     ----------
     calls : int
         How often the function was called.
+    sharpness : float
+        Factor of relative tolerances: the root of one by the count of numbers that move, so that
+        a mistake in one of them shows however many there are.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Line:
         self.finite = np.isfinite(result)
         self.eps = eps
         self.calls = 0
+        self.sharpness = max(int(np.count_nonzero(direction)), 1) ** -0.5
         self._found: dict[float, Vector | None] = {0.0: np.where(self.finite, result, 0.0)}
 
     def __call__(self, t: float) -> Vector | None:
@@ -68,29 +71,6 @@ class Line:
     def steps(self) -> list[float]:
         """Distances at which the result is known, largest first."""
         return sorted({abs(t) for t in self._found if t}, reverse=True)
-
-
-def complex_slope(
-    evaluate: Callable[[Any], Any], origin: Vector, direction: Vector, weights: Vector
-) -> float:
-    """The derivative along a direction by a complex step, exact to rounding.
-
-    Right only where the function is analytic and takes complex numbers; nan where it refuses.
-    What it gives must therefore agree with differences before it is believed.
-
-    References
-    ----------
-    W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions",
-    SIAM Review 40 (1998) 110-112.
-    """
-    step = 1e-30
-    try:
-        there: Any = np.asarray(evaluate(origin + 1j * step * direction))
-    except Exception:
-        return math.nan
-    if there.dtype.kind != "c" or there.shape != weights.shape:
-        return math.nan
-    return float(weights @ there.imag) / step
 
 
 def taylor_order(line: Line, weights: Vector, analytic: float) -> float:

@@ -84,18 +84,18 @@ def slope(line: Line, weights: Vector, *, thorough: bool = False, scale: float =
         before = levels[-1] if levels else None
         step = scale * _FIRST_STEP * RATIO**-k
         levels.append(level_at(line, weights, step, before, floor))
-        if not thorough and _is_settled(levels):
+        if not thorough and _is_settled(levels, _SETTLED * line.sharpness):
             break
     return _concluded(line, levels)
 
 
-def _is_settled(levels: list[Level]) -> bool:
+def _is_settled(levels: list[Level], relative: float) -> bool:
     last = levels[-1]
     if len(levels) < 3 or math.isinf(last.error):
         return False
     if all(level.left == level.right == 0.0 for level in levels[-3:]):
         return True
-    return last.error <= _SETTLED * abs(last.twice) + 4 * last.noise
+    return last.error <= relative * abs(last.twice) + 4 * last.noise
 
 
 def _concluded(line: Line, levels: list[Level]) -> Slope:

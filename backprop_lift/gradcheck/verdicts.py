@@ -9,14 +9,15 @@ from typing import Any, Final, Literal
 
 from .oracles import Slope
 
-__all__ = ["Outcome", "Problem", "Report", "Verdict", "compared"]
+__all__ = ["TOLERANCE", "Outcome", "Problem", "Report", "Verdict", "compared"]
 
 Verdict = Literal["right", "wrong", "kink", "edge", "noise", "no evidence"]
+Oracle = Literal["differences", "complex step", "mpmath"]
 
 # Error bars are estimates: a difference within ten of them is none.
 _BARS: Final = 10.0
-# Relative difference that is never called wrong, in double precision.
-_RELATIVE: Final = 1e-5
+# Relative difference of one derivative that is never called wrong, in double precision.
+TOLERANCE: Final = 1e-5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,9 +32,10 @@ class Outcome:
         Which number of it, or which direction.
     verdict : str
         ``"right"``: agrees, and the signal is larger than the error bar. ``"wrong"``: finite, and
-        outside the error bar at a point that is no kink. ``"kink"``: the slopes of the two sides
-        differ. ``"edge"``: a value or a slope is nan, infinite, or missing on a side. ``"noise"``:
-        the error bar is as large as the signal. ``"no evidence"``: nothing moves.
+        outside the error bar. ``"kink"``: the slopes of the two sides
+        differ, and it lies between them; one that does not is wrong. ``"edge"``: a value or a
+        slope is nan, infinite, or missing on a side. ``"noise"``: the error bar is as large as
+        the signal. ``"no evidence"``: nothing moves.
     accepted : bool
         May it stand? True of a subgradient at a kink, and of an edge where no finite slope exists.
     analytic, numeric, error : float
@@ -43,6 +45,10 @@ class Outcome:
         For a person.
     sample : int
         Which call.
+    oracle : str
+        Where `numeric` comes from: ``"differences"``, ``"complex step"`` or ``"mpmath"``.
+    step : float
+        That of the differences, as a part of the direction; nan where they gave no estimate.
     """
 
     argument: str
@@ -54,6 +60,8 @@ class Outcome:
     error: float
     seen: str = ""
     sample: int = 0
+    oracle: Oracle = "differences"
+    step: float = math.nan
 
     @property
     def relative_error(self) -> float:
@@ -71,7 +79,7 @@ class Outcome:
 
 
 def compared(
-    found: Slope, analytic: float, *, floor: float, eps: float
+    found: Slope, analytic: float, *, floor: float, relative: float
 ) -> tuple[Verdict, bool, str]:
     """Verdict on a derivative, given the slope that an oracle found.
 
@@ -81,8 +89,8 @@ def compared(
     analytic : float
     floor : float
         Size below which a derivative is rounding.
-    eps : float
-        Precision of the numbers at hand.
+    relative : float
+        Relative difference that is never called wrong.
 
     Returns
     -------
@@ -90,7 +98,6 @@ def compared(
     accepted : bool
     seen : str
     """
-    relative = max(_RELATIVE, 1e4 * eps)
     if found.shape == "edge":
         return "edge", True, found.seen
     if not math.isfinite(analytic):
@@ -100,9 +107,11 @@ def compared(
     if found.shape == "kink":
         low, high = sorted((found.left, found.right))
         slack = _BARS * found.error + relative * max(abs(low), abs(high)) + floor
-        return "kink", low - slack <= analytic <= high + slack, found.seen
-    tolerance = _BARS * found.error + relative * abs(found.value) + floor
-    if abs(analytic - found.value) > tolerance:
+        if low - slack <= analytic <= high + slack:
+            return "kink", True, found.seen
+        return "wrong", False, f"a kink: {found.seen}"
+    slack = _BARS * found.error + relative * abs(found.value) + floor
+    if abs(analytic - found.value) > slack:
         if found.shape == "rough":
             return "noise", True, "differences do not settle"
         return "wrong", False, found.seen

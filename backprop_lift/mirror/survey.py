@@ -323,6 +323,8 @@ def _surveyed(
         if kind == "module":
             if value.__name__ not in found or value.__name__ == f"{module_name}.{name}":
                 continue  # private, or shown by being a submodule
+            if f"{module_name}.".startswith(f"{value.__name__}."):
+                continue  # a package above it, which it imported as a tool
             home = value.__name__
         else:
             home = homes.get(id(value), f"{module_name}.{name}")
