@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -10,13 +11,13 @@ from . import _op
 from ._bvar import (
     BVar,
     _bvar,
-    _site,
     bare,
     collect,
     has_bvar,
     is_complex,
     kept_alive,
     record,
+    site,
     youngest,
 )
 from ._cotangent import fitted
@@ -25,9 +26,9 @@ from ._op import Op, no_gradient
 from ._run import backprop_with
 from ._space import parts_of
 from ._tape import CALL, Tape, Token, call_site
-from .errors import UnhandledParameterError
+from .errors import RuleError, UnhandledParameterError
 
-__all__ = ["applied", "named_after"]
+__all__ = ["applied", "named_after", "only_op"]
 
 
 def applied(
@@ -35,6 +36,7 @@ def applied(
     xs: tuple[Any, ...],
     settings: dict[str, Any],
     token: Callable[[Tape, Any], Token] | None = None,
+    names: Sequence[str] = (),
 ) -> Any:
     """The result of an Op, recorded as one node; plain where no argument is a BVar.
 
@@ -47,6 +49,8 @@ def applied(
         Passed to the Op by name.
     token : callable, optional
         Makes the token of the result; by default the tape does.
+    names : sequence of str, optional
+        What the arguments are called in errors; by default as in the Op's own function.
     """
     xs = tuple([collect(bare(x)) for x in xs])
     on = [i for i, x in enumerate(xs) if x.__class__ is BVar]
@@ -66,7 +70,8 @@ def applied(
     inputs = [kept_alive(x) for x in xs]
     for i in on:
         inputs[i] = xs[i]._bvar_value
-    plain, site = tuple(inputs), _site() if op.refusal is not None else None
+    plain = tuple(inputs)
+    refuse = _refusing(op, on, site(), names) if op.refusal is not None else None
     parents = tuple((xs[i]._bvar_at, xs[i]._bvar_space) for i in on)
 
     def finish(found: Any) -> Any:
@@ -79,20 +84,27 @@ def applied(
                 "Op(f, complex=True).",
                 **({"defined": op.where} if op.where else {}),
             )
-        if op.refusal is None:
-            scaled_grad = lambda dzdy: _among(pulled(dzdy), on)
-        else:
-            scaled_grad = _refusing(op, on, site)
+        scaled_grad = refuse or (lambda dzdy: _among(pulled(dzdy), on))
         if token is None:
             return record(tape, y, scaled_grad, parents, op)
         its_token, at = token(tape, y), len(tape)
-        tape.append((CALL, scaled_grad, parents, op, _site()))
+        tape.append((CALL, scaled_grad, parents, op, site()))
         return _bvar(y, its_token, at)
 
-    if op.refusal is not None and has_bvar(plain):  # at the levels below, it refuses as well
-        return finish((applied(op, plain, settings), _refusing(op, on, site)))
+    if refuse is not None and has_bvar(plain):  # at the levels below, it refuses as well
+        return finish((applied(op, plain, settings, names=names), refuse))
     found = op.function(*plain, **settings)
     return finish(found) if found.__class__ is tuple else then(found, finish)
+
+
+def only_op(op: Any, lifter: str) -> None:
+    """Refuse what is no Op, in the name of a function that lifts Ops."""
+    if not isinstance(op, Op):
+        raise RuleError(
+            f"{lifter} was given {op!r}, which is no Op.",
+            f"Write {lifter.rpartition('.')[2]}(Op(f)) with f(*xs) -> (y, scaled_grad), or "
+            "lifted(f) for a plain function.",
+        )
 
 
 def named_after(op: Op, lifted: Any) -> None:
@@ -106,12 +118,22 @@ def _among(dzdxs: tuple[Any, ...], on: list[int]) -> Any:
     return dzdxs if len(on) == len(dzdxs) else [dzdxs[i] for i in on]
 
 
-def _refusing(op: Op, on: list[int], site: Any) -> Any:
+def _refusing(op: Op, on: list[int], site: Any, names: Sequence[str]) -> Callable[[Any], Any]:
     def refuse(dzdy: Any) -> Any:
-        at = ", ".join(f"argument {i + 1}" for i in on)
-        raise no_gradient(op, at=at, **({} if site is None else {"called": call_site(site)}))
+        known = names or _parameters(op.function)
+        at = ", ".join(known[i] if i < len(known) else f"argument {i + 1}" for i in on)
+        raise no_gradient(op, at, "" if site is None else call_site(site))
 
     return refuse
+
+
+def _parameters(f: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in by_position]
 
 
 def _holds_complex(value: Any) -> bool:

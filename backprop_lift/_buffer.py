@@ -189,8 +189,6 @@ class Buffer:
         if name.startswith("__"):
             raise AttributeError(name)
         contents = self._contents()
-        if name == "flat":
-            return self._slice(lambda contents: contents.reshape(-1))
         if name in _SLICING_ATTRIBUTES:
             return self._slice(operator.attrgetter(name))
         if name in _SLICING_METHODS:
@@ -228,6 +226,17 @@ class Buffer:
             base, read = self._base, self._read
             assert read is not None
             self._base, self._read = base, lambda contents: read(contents).reshape(shape)
+
+    @property
+    def flat(self) -> Any:
+        """The items in a row; may be assigned to."""
+        return self._slice(lambda contents: contents.reshape(-1))
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        value = contents_of(value)
+        value = value if value.__class__ is BVar else collect_array(value)
+        self[...] = registry[np.resize].twin(value, self.shape)
 
     # NumPy
 

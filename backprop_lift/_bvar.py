@@ -10,8 +10,10 @@ from __future__ import annotations
 import enum
 import operator
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from math import isfinite
 from types import MethodType
@@ -38,6 +40,7 @@ from ._tape import (
     ADD,
     CALL,
     DIV,
+    EDGES,
     ITEM,
     MUL,
     NEG,
@@ -46,7 +49,6 @@ from ._tape import (
     POWER,
     SCALE,
     SUB,
-    UNARY,
     UNDER,
     StaleTape,
     Tape,
@@ -79,8 +81,6 @@ class BVar:
     _bvar_links: list[Any]
     _bvar_space: Token
     _bvar_value: Any
-
-    __hash__ = None  # type: ignore[assignment]  # see Notes
 
     # Arithmetic. Each operator has a short path for values that stay in their space.
 
@@ -271,10 +271,10 @@ class BVar:
         return _binary(operator.pow, other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return _twin(np.matmul)(self, other)
+        return registry.twin(np.matmul)(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return _twin(np.matmul)(other, self)
+        return registry.twin(np.matmul)(other, self)
 
     def __mod__(self, other: Any) -> Any:
         return _binary(operator.mod, self, other)
@@ -383,8 +383,11 @@ class BVar:
     def __repr__(self) -> str:
         return f"BVar({self._bvar_value!r})"
 
+    def __str__(self) -> str:
+        return repr(self) if _printed.texts is None else printed(str(_root(self)))
+
     def __format__(self, spec: str) -> str:
-        return format(self._bvar_value, spec)
+        return printed(format(self._bvar_value, spec))
 
     def __dir__(self) -> list[str]:
         return dir(self._bvar_value)
@@ -430,7 +433,7 @@ class BVar:
     def __iter__(self) -> Iterator[Any]:
         value = self._bvar_value
         if value.__class__ is list or value.__class__ is tuple:
-            return (_read(self, part, i, value) for i, part in enumerate(value))
+            return iter(_all_parts(self, value))
         root = _root(value)
         iterator: Iterator[Any] = iter(root)  # raises for a number
         if isinstance(root, Mapping):
@@ -454,6 +457,9 @@ class BVar:
     def __complex__(self) -> complex:
         raise _conversion(self, "complex(v)", "Write v + 0j")
 
+    def __hash__(self) -> int:
+        raise _conversion(self, "hash(v)", "Key a table by value_of(v)")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise _conversion(self, "np.asarray(v)", "A BVar of an array needs no conversion")
 
@@ -467,24 +473,24 @@ class BVar:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
-            if ufunc in COMPARISONS:
-                return compare(COMPARISONS[ufunc], *inputs)
             operation = ARITHMETIC.get(ufunc)
             if operation is not None:
                 # a NumPy number on the left would hand over to us again
                 return arithmetic(operation, *inputs)
-            entry = registry.find(ufunc)
-            if entry is not None:
-                return entry.twin(*inputs)
+            if ufunc in COMPARISONS:
+                return compare(COMPARISONS[ufunc], *inputs)
+            twin = registry.twin(ufunc)
+            if twin is not None:
+                return twin(*inputs)
         return _ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        entry = registry.find(func)
-        if entry is None:
+        twin = registry.twin(func)
+        if twin is None:
             raise unlifted(func)
         if func in _VIEWING and args and args[0].__class__ is BVar:
-            return _viewed(func, entry.twin, args, kwargs)
-        return entry.twin(*args, **kwargs)
+            return _viewed(func, twin, args, kwargs)
+        return twin(*args, **kwargs)
 
 
 # --- making ------------------------------------------------------------------------------------
@@ -530,17 +536,17 @@ def record(
         Has a `name`, and `where` it is defined.
     """
     token = tape.token(value)
-    if token.shape is None and _without_numbers(value):
+    if token.shape is None and without_numbers(value):
         return value
     r = BVar()
     r._bvar_value = value
     r._bvar_space = token
     r._bvar_at = len(tape)
-    tape.append((CALL, scaled_grad, parents, rule, _site()))
+    tape.append((CALL, scaled_grad, parents, rule, site()))
     return r
 
 
-def _without_numbers(value: Any) -> bool:
+def without_numbers(value: Any) -> bool:
     cls = value.__class__
     if cls is BVar or cls is float:
         return False
@@ -551,12 +557,12 @@ def _without_numbers(value: Any) -> bool:
         return space_of(cls) is TRIVIAL or (
             isinstance(value, np.ndarray) and value.dtype.kind not in "fciuO"
         )
-    return all(_without_numbers(part) for _, part in parts)
+    return all(without_numbers(part) for _, part in parts)
 
 
-def _site() -> Any:
-    """Where the call was made: the nearest frame outside this package."""
-    frame: Any = sys._getframe(2)
+def site(depth: int = 2) -> Any:
+    """Where the call was made: the nearest frame outside this package, at least `depth` away."""
+    frame: Any = sys._getframe(depth)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return None if frame is None else (frame.f_code, frame.f_lasti)
@@ -571,6 +577,43 @@ def finite(value: Any) -> bool:
         flat = value if value.ndim == 1 else value.ravel()
         return isfinite(flat.dot(flat))
     return cls is not BVar or finite(value._bvar_value)
+
+
+class _Printed(threading.local):
+    texts: set[str] | None = None
+
+
+_printed: Final = _Printed()
+
+
+class _Text(str):
+    """What a BVar was printed into: no key, since a cache would return another tape's value."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        raise ConversionError(
+            "A table was asked for the text that a BVar was printed into.",
+            "Key a table by a text of value_of(v).",
+        )
+
+
+def printed(text: str) -> str:
+    """A text of a BVar; noted while somebody wants to know."""
+    if _printed.texts is None:
+        return text
+    _printed.texts.add(text)
+    return _Text(text)
+
+
+@contextmanager
+def printing() -> Iterator[set[str]]:
+    """The texts that BVars are printed into in this thread from here on."""
+    outer, _printed.texts = _printed.texts, set()
+    try:
+        yield _printed.texts
+    finally:
+        _printed.texts = outer
 
 
 class Named:
@@ -626,6 +669,13 @@ def value_of(v: Any) -> Any:
             value.flags.writeable = False
         return value
     return _stripped(v) if has_bvar(v) else v
+
+
+def rooted(value: Any) -> Any:
+    """A value without BVars of any tape."""
+    while has_bvar(value):
+        value = value_of(value)
+    return value
 
 
 def _stripped(v: Any) -> Any:
@@ -722,19 +772,21 @@ def is_complex(x: Any) -> bool:
 
 def conj(x: Any) -> Any:
     """The complex conjugate; a real value itself, without a node."""
-    if x.__class__ is float:
+    cls = x.__class__
+    if cls is float or cls is np.float64 or (cls is np.ndarray and x.dtype.kind == "f"):
         return x
     return x.conjugate() if is_complex(x) else x
 
 
-def _power_grads(x: Any, n: Any, result: Any) -> Any:
-    def by_exponent(dzdy: Any) -> Any:
-        base = np.where(np.equal(value_of(x), 0), 1.0, x)  # 0 ** n is flat in n
-        if np.any(np.less(value_of(base), 0)) and not is_complex(result):
-            base = np.where(np.less(value_of(base), 0), np.nan, base)
-        return dzdy * conj(result * np.log(base))
+def _by_base(dzdy: Any, x: Any, n: Any) -> Any:
+    return dzdy * conj(_power_by_base(x, n))
 
-    return lambda dzdy: dzdy * conj(_power_by_base(x, n)), by_exponent
+
+def _by_exponent(dzdy: Any, x: Any, result: Any) -> Any:
+    base = np.where(np.equal(value_of(x), 0), 1.0, x)  # 0 ** n is flat in n
+    if np.any(np.less(value_of(base), 0)) and not is_complex(result):
+        base = np.where(np.less(value_of(base), 0), np.nan, base)
+    return dzdy * conj(result * np.log(base))
 
 
 def _power_by_base(x: Any, n: Any) -> Any:
@@ -748,26 +800,28 @@ def _power_by_base(x: Any, n: Any) -> Any:
     return power_slope(x, n)
 
 
-# result -> (dz/dx as a function of dz/dy, dz/dy likewise); each keeps alive only what it names
-_GRADS: Final[dict[Any, Callable[[Any, Any, Any], Any]]] = {
-    operator.add: lambda x, y, result: (lambda dzdy: dzdy, lambda dzdy: dzdy),
-    operator.sub: lambda x, y, result: (lambda dzdy: dzdy, lambda dzdy: -dzdy),
-    operator.mul: lambda x, y, result: (
-        lambda dzdy: dzdy * conj(y),
-        lambda dzdy: dzdy * conj(x),
+_X, _Y, _RESULT = 0, 1, 2
+
+# Of each operator: the scaled gradients of its operands, and what they ask for after dzdy.
+_GRADS: Final[dict[Any, tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]]] = {
+    operator.add: ((lambda dzdy: dzdy, ()), (lambda dzdy: dzdy, ())),
+    operator.sub: ((lambda dzdy: dzdy, ()), (lambda dzdy: -dzdy, ())),
+    operator.mul: (
+        (lambda dzdy, y: dzdy * conj(y), (_Y,)),
+        (lambda dzdy, x: dzdy * conj(x), (_X,)),
     ),
-    operator.truediv: lambda x, y, result: (
-        lambda dzdy: dzdy / conj(y),
-        lambda dzdy: -dzdy * conj(result / y),
+    operator.truediv: (
+        (lambda dzdy, y: dzdy / conj(y), (_Y,)),
+        (lambda dzdy, y, result: -dzdy * conj(result / y), (_Y, _RESULT)),
     ),
-    operator.pow: _power_grads,
-    operator.mod: lambda x, y, result: (
-        lambda dzdy: dzdy,
-        lambda dzdy: -dzdy * (value_of(x) // value_of(y)),
+    operator.pow: ((_by_base, (_X, _Y)), (_by_exponent, (_X, _RESULT))),
+    operator.mod: (
+        (lambda dzdy: dzdy, ()),
+        (lambda dzdy, x, y: -dzdy * (value_of(x) // value_of(y)), (_X, _Y)),
     ),
-    operator.neg: lambda x, y, result: (lambda dzdy: -dzdy, None),
-    operator.pos: lambda x, y, result: (lambda dzdy: dzdy, None),
-    operator.abs: lambda x, y, result: (lambda dzdy: _abs_grad(dzdy, x), None),
+    operator.neg: ((lambda dzdy: -dzdy, ()),),
+    operator.pos: ((lambda dzdy: dzdy, ()),),
+    operator.abs: ((lambda dzdy, x: _abs_grad(dzdy, x), (_X,)),),
 }
 
 
@@ -787,15 +841,24 @@ def _operand(x: Any, tape: Tape) -> Any:
 
 def _binary(op: Any, x: Any, y: Any) -> Any:
     """``op(x, y)`` with at least one BVar, for any spaces, shapes and tapes."""
-    for other in (x, y):
-        cls = other.__class__
-        if cls is not BVar and cls not in _PLAIN:
-            foreign = _foreign(op, x, y, other)
-            if foreign is not None:
-                return foreign
-    tape = youngest((x, y))
-    on_x = x.__class__ is BVar and x._bvar_space.tape is tape
-    on_y = y.__class__ is BVar and y._bvar_space.tape is tape
+    on_x, on_y = x.__class__ is BVar, y.__class__ is BVar
+    tape: Any = None
+    if on_x and on_y:
+        tape = x._bvar_space.kept
+        if tape is not y._bvar_space.kept:
+            tape = None
+    elif (y if on_x else x).__class__ in _PLAIN:
+        tape = (x if on_x else y)._bvar_space.kept
+    if tape is None:
+        for other in (x, y):
+            cls = other.__class__
+            if cls is not BVar and cls not in _PLAIN:
+                foreign = _foreign(op, x, y, other)
+                if foreign is not None:
+                    return foreign
+        tape = youngest((x, y))
+        on_x = on_x and x._bvar_space.tape is tape
+        on_y = on_y and y._bvar_space.tape is tape
     a = x._bvar_value if on_x else x
     b = y._bvar_value if on_y else y
     value = op(a, b)
@@ -808,7 +871,7 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
     if token.shape is None:
         if isinstance(_root(value), (list, tuple)):
             return _joined_sequences(x, y)
-        if _without_numbers(value):
+        if without_numbers(value):
             return value
     if token.kept is not None and on_x is not on_y:
         node = _scaled(op, x, y, a, b, value, token, on_x)
@@ -816,23 +879,17 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
             at = len(tape)
             tape.append(node)
             return _bvar(value, token, at)
-    if not on_x:
-        a = kept_alive(a)
-    if not on_y:
-        b = kept_alive(b)
-    grad_x, grad_y = _GRADS[op](a, b, value)
+    values = (a, b, value)
+    edges = []
+    for v, on, (scaled_grad, asks) in zip((x, y), (on_x, on_y), _GRADS[op], strict=True):
+        if on:
+            given = []
+            for i in asks:
+                mine = i == _RESULT or (on_x, on_y)[i]
+                given.append(values[i] if mine else kept_alive(values[i]))
+            edges.append((v._bvar_at, v._bvar_space, scaled_grad, given))
     at = len(tape)
-    scaled_grad: Callable[[Any], tuple[Any, ...]]
-    if on_x and on_y:
-        parents: Any = ((x._bvar_at, x._bvar_space), (y._bvar_at, y._bvar_space))
-        scaled_grad = lambda dzdy: (grad_x(dzdy), grad_y(dzdy))
-    elif on_x:
-        parents = ((x._bvar_at, x._bvar_space),)
-        scaled_grad = lambda dzdy: (grad_x(dzdy),)
-    else:
-        parents = ((y._bvar_at, y._bvar_space),)
-        scaled_grad = lambda dzdy: (grad_y(dzdy),)
-    tape.append((CALL, scaled_grad, parents, _NAMES[op], _site()))
+    tape.append((EDGES, edges, _NAMES[op], site()))
     return _bvar(value, token, at)
 
 
@@ -867,14 +924,25 @@ def _foreign(op: Any, x: Any, y: Any, other: Any) -> Any:
             other = stacked(other)
             return op(other, y) if mine is y else op(x, other)
         return None
+    if isinstance(other, np.ndarray) and not isinstance(other, np.memmap):
+        raise ConversionError(
+            f"A {type(other).__module__}.{type(other).__name__} met a BVar in {op.__name__}, "
+            "whose meaning there may be its own.",
+            "Use a plain array: np.asarray(...).",
+        )
     if isinstance(other, (np.generic, np.ndarray, int)) or hasattr(other, "conjugate"):
         return None
+    if is_record(other) and isinstance(_root(y if other is x else x), (np.ndarray, *_NUMBERS)):
+        return NotImplemented  # the operation is the other's
     if hasattr(other, "__array__") or hasattr(other, "to_numpy"):
         raise ConversionError(
             f"A {type(other).__module__}.{type(other).__name__} met a BVar in {op.__name__}.",
             "Use the array inside it: .to_numpy() or np.asarray(...).",
         )
     return NotImplemented if space_of(other.__class__) is TRIVIAL else None
+
+
+_NUMBERS: Final = (float, int, complex, np.generic)
 
 
 def _root(v: Any) -> Any:
@@ -896,21 +964,14 @@ def _unary(op: Any, x: BVar) -> Any:
     value = op(x._bvar_value)
     if op is operator.abs and np.any(np.equal(_root(x), 0)):
         coincide(x)
-    grad, _ = _GRADS[op](x._bvar_value, None, value)
-    parents = ((x._bvar_at, x._bvar_space),)
-    return record(tape, value, lambda dzdy: (grad(dzdy),), parents, _NAMES[op])
-
-
-def unary(tape: Tape, x: BVar, value: Any, token: Token, rule: Any, residual: Any) -> Any:
-    """Record a function of one real value, elementwise, by its derivative ``rule.slope``."""
-    if not finite(value):
-        tape.careful = True
-    r = BVar()
-    r._bvar_value = value
-    r._bvar_space = token
-    r._bvar_at = len(tape)
-    tape.append((UNARY, x._bvar_at, rule, residual))
-    return r
+    token = tape.token(value)
+    if token.shape is None and without_numbers(value):
+        return value
+    ((scaled_grad, asks),) = _GRADS[op]
+    edges = [(x._bvar_at, x._bvar_space, scaled_grad, [x._bvar_value for _ in asks])]
+    at = len(tape)
+    tape.append((EDGES, edges, _NAMES[op], site()))
+    return _bvar(value, token, at)
 
 
 # --- comparisons: plain results --------------------------------------------------------------------
@@ -1022,7 +1083,7 @@ def _read(v: BVar, part: Any, key: Any, root: Any) -> Any:
     if is_array:
         if part.dtype.kind not in "fciuO":
             return part
-    elif cls is not float and cls is not BVar and cls is not np.float64 and _without_numbers(part):
+    elif cls is not float and cls is not BVar and cls is not np.float64 and without_numbers(part):
         return part
     space = v._bvar_space
     tape = space.tape
@@ -1034,6 +1095,25 @@ def _read(v: BVar, part: Any, key: Any, root: Any) -> Any:
     if root.__class__ is np.ndarray and (is_array or cls is BVar) and _is_view(part, key):
         _link(v, r, lambda array: array[key])
     return r
+
+
+def _all_parts(v: BVar, value: Any) -> list[Any]:
+    """The parts of a BVar of a list or tuple, each as `_read` gives it."""
+    space, at = v._bvar_space, v._bvar_at
+    tape = space.tape
+    parts = []
+    for i, part in enumerate(value):
+        cls = part.__class__
+        if cls is float or (cls is np.ndarray and part.dtype.kind == "f"):
+            r = BVar()
+            r._bvar_value = part
+            r._bvar_space = tape.token(part)
+            r._bvar_at = len(tape)
+            tape.append((ITEM, at, i, space))
+            parts.append(r)
+        else:
+            parts.append(_read(v, part, i, value))
+    return parts
 
 
 def _is_view(part: Any, key: Any) -> bool:
@@ -1375,6 +1455,8 @@ def _attribute(v: BVar, name: str) -> Any:
     root = _root(v)
     cls = type(root)
     if name in _OUTWARD and not is_record(root):
+        if not hasattr(root, name) and _asked_by_composite():
+            raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
         return getattr(root if hasattr(root, name) else np.asarray(root), name)
     if cls is float or cls is int:
         own = getattr(float, name, None)
@@ -1417,6 +1499,11 @@ def _attribute(v: BVar, name: str) -> Any:
             return MethodType(of_class, v)
         return getattr(root, name)
     raise unlifted(of_class)
+
+
+def _asked_by_composite() -> bool:
+    """Is an attribute asked for by the body of a composite, which sees what its original would?"""
+    return sys._getframe(3).f_globals.__class__ is not dict
 
 
 # What an array is from outside, which nothing flows through.
@@ -1462,6 +1549,8 @@ ARITHMETIC: Final[dict[Any, Any]] = {
 
 def arithmetic(operation: Any, x: Any, y: Any = None) -> Any:
     """The result of an operator, by the rules of this module; plain where nothing is recorded."""
+    if x.__class__ is np.ndarray and y.__class__ is BVar and y._bvar_space.kept is not None:
+        return _binary(operation, x, y)
     if isinstance(_root(x), (list, tuple)):
         x = collect_array(x)
     if isinstance(_root(y), (list, tuple)):
@@ -1538,10 +1627,10 @@ def _into(out: Any, result: Any, ufunc: Any, where: Any) -> Any:
 
 
 def _twin(function: Any) -> Any:
-    entry = registry.find(function)
-    if entry is None:
+    twin = registry.twin(function)
+    if twin is None:
         raise unlifted(function)
-    return entry.twin
+    return twin
 
 
 # --- refusals ----------------------------------------------------------------------------------

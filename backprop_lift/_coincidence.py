@@ -10,7 +10,10 @@ is none.
 
 from __future__ import annotations
 
+import functools
+import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -19,22 +22,24 @@ from ._bvar import (
     BVar,
     Named,
     _move_on,
-    _without_numbers,
     has_bvar,
     record,
-    value_of,
+    without_numbers,
     youngest,
 )
-from ._limits import WEIGHTS, Around, combined, moved, numbers_of, wholes_of, with_numbers
+from ._limits import Around
+from ._numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbers
 from ._run import backprop_with
 from ._space import parts_of, rebuilt
-from ._tape import CALL, DIV, MUL, ADD, SUB, Tape
+from ._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
 from .errors import CotangentError, NoGradientError, TapeError
 
 __all__ = ["with_limits"]
 
-# Where a derivative of the gradient is asked for: the relative distance to the point.
-_APART: Final = 5e-4
+# Where a derivative of the gradient is asked for: relative distances to the point, the best first,
+# and the weights of an extrapolation to 0 from 1, 2, 4 and 8 times such a distance.
+_APART: Final = (2e-3, 5e-4, 3.2e-5)
+_WEIGHTS: Final = (64 / 21, -8 / 3, 2 / 3, -1 / 21)
 _AGREE: Final = 1e-5
 
 
@@ -45,8 +50,8 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if not found:
         return inner(*args, **kwargs)
     tape = youngest(found)
-    places = {id(v): v._bvar_at for v in found if v._bvar_space.tape is tape}
-    inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found if id(v) in places}
+    given = {id(v): v._bvar_at for v in found if v._bvar_space.tape is tape}
+    inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found if id(v) in given}
     start = len(tape)
     before, tape.coincident, tape.careful = (tape.coincident, tape.careful), False, False
     result = inner(*args, **kwargs)
@@ -54,26 +59,44 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     tape.coincident, tape.careful = tape.coincident or before[0], tape.careful or before[1]
     if not met:
         return result
-    changed = [v for v in found if id(v) in places and v._bvar_at != places[id(v)]]
+    changed = [v for v in found if id(v) in given and v._bvar_at != given[id(v)]]
+    whole = _taken_off([result, *changed], tape)
+    if without_numbers(whole):
+        return result
+    name = getattr(inner, "__qualname__", "a composite")
+    missing = _read(tape, start) - set(inputs)
+    captured = _captured((args, kwargs), missing, tape) if missing else []
+    for v in captured:
+        inputs[v._bvar_at] = v._bvar_value, v._bvar_space
+    places = list(inputs)
 
     def again(*xs: Any) -> Any:
-        at = dict(zip(inputs, xs, strict=True))
-        there = {i: at[place] for i, place in places.items()}
+        at = dict(zip(places, xs, strict=True))
+        there = {i: at[place] for i, place in given.items()}
         args_there, kwargs_there = _replaced((args, kwargs), there)
-        return [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
+        with _standing_for(
+            captured, [at[place] for place in places[len(places) - len(captured) :]]
+        ):
+            return [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
 
-    whole = _taken_off([result, *changed], tape)
-    if _without_numbers(whole):
-        return result
-    if not _numbers_only((args, kwargs)) and _captured(tape, start, set(inputs)):
-        return result  # what a function captured cannot be moved
-    values = [value for value, _ in inputs.values()]
+    gradient: Callable[[Any], Any]
+    if missing <= set(inputs):
+        gradient = _gradient_by_limits(name, again, [value for value, _ in inputs.values()], whole)
+    else:
+        gradient = functools.partial(_refuse, name)
     parents = tuple((place, space) for place, (_, space) in inputs.items())
-    name = Named(getattr(inner, "__qualname__", "a composite"))
-    joined = record(tape, whole, _gradient_by_limits(name.name, again, values, whole), parents, name)
+    joined = record(tape, whole, gradient, parents, Named(name))
     for i, v in enumerate(changed, 1):
         _move_on(v, joined[i])
     return joined[0]
+
+
+def _refuse(name: str, dzdy: Any) -> Any:
+    raise NoGradientError(
+        f"{name} has no gradient at a point where its branches meet, since a function that it was "
+        "given depends on a BVar from elsewhere.",
+        "Pass the BVar as an argument, or capture it in the function itself.",
+    )
 
 
 def _gather(value: Any, found: list[BVar]) -> None:
@@ -84,29 +107,62 @@ def _gather(value: Any, found: list[BVar]) -> None:
             _gather(part, found)
 
 
-def _numbers_only(value: Any) -> bool:
-    """Can no BVar hide in an argument, in the closure of a function or the like?"""
-    if value.__class__ in (list, tuple, dict):
-        return all(_numbers_only(part) for _, part in parts_of(value) or ())
-    return (
-        value.__class__ is BVar
-        or value is None
-        or isinstance(value, (int, float, complex, str, np.ndarray, np.generic))
-    )
-
-
-def _captured(tape: Tape, start: int, inputs: set[int]) -> bool:
-    """Did the nodes since `start` read anything of before that is no input of the call?"""
-    return any(p < start and p not in inputs for node in tape[start:] for p in _parents(node))
+def _read(tape: Tape, start: int) -> set[int]:
+    """What the nodes since `start` read of before."""
+    return {p for node in tape[start:] for p in _parents(node) if p < start}
 
 
 def _parents(node: Any) -> Iterator[int]:
     if node[0] == CALL:
         yield from (p for p, _ in node[2])
+    elif node[0] == EDGES:
+        yield from (edge[0] for edge in node[1])
     else:
         yield node[1]
         if node[0] in (MUL, DIV, ADD, SUB):
             yield node[2]
+
+
+def _captured(value: Any, places: set[int], tape: Tape) -> list[BVar]:
+    """The BVars at some places of a tape that functions among the arguments captured."""
+    found: dict[int, BVar] = {}
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.__class__ is BVar:
+            if value._bvar_space.tape is tape and value._bvar_at in places:
+                found.setdefault(value._bvar_at, value)
+        elif isinstance(value, types.FunctionType):
+            pending.extend(value.__defaults__ or ())
+            pending.extend((value.__kwdefaults__ or {}).values())
+            for cell in value.__closure__ or ():
+                if cell != types.CellType():  # is not empty
+                    pending.append(cell.cell_contents)
+        elif isinstance(value, types.MethodType):
+            pending += [value.__self__, value.__func__]
+        elif isinstance(value, functools.partial):
+            pending += [value.func, value.args, value.keywords]
+        else:
+            pending.extend(part for _, part in parts_of(value) or ())
+    return list(found.values())
+
+
+@contextmanager
+def _standing_for(captured: list[BVar], others: list[Any]) -> Iterator[None]:
+    """Let captured BVars be others for a while."""
+    before = [(v._bvar_value, v._bvar_space, v._bvar_at) for v in captured]
+    try:
+        for v, other in zip(captured, others, strict=True):
+            v._bvar_value, v._bvar_space = other._bvar_value, other._bvar_space
+            v._bvar_at = other._bvar_at
+        yield
+    finally:
+        for v, (value, space, at) in zip(captured, before, strict=True):
+            v._bvar_value, v._bvar_space, v._bvar_at = value, space, at
 
 
 def _replaced(value: Any, there: dict[int, Any]) -> Any:
@@ -140,8 +196,9 @@ def _gradient_by_limits(
     result : object
         What it returned there.
     """
-    roots = [_rooted(value) for value in values]
+    roots = [rooted(value) for value in values]
     at = numbers_of(roots)
+    finite = np.isfinite(numbers_of(rooted(result)))
 
     def gradient(xs: list[Any], dzdy: Any) -> tuple[Any, list[Any]]:
         y, scaled_grad = backprop_with(again, *xs)
@@ -150,8 +207,15 @@ def _gradient_by_limits(
 
     def scaled_grad(dzdy: Any) -> list[Any]:
         _, recorded = gradient(values, dzdy)
-        seed = _rooted(dzdy)
-        weights = numbers_of(seed)
+        seed = rooted(dzdy)
+        weights = np.where(finite, numbers_of(seed), 0.0)
+
+        def weighed(y: Any) -> float:
+            """The finite numbers of a result, weighed by their cotangents; nan if one ceases."""
+            numbers = numbers_of(rooted(y))
+            if numbers.shape != weights.shape:
+                return np.nan
+            return float(np.dot(numbers[weights != 0], weights[weights != 0]))
 
         def gradient_at(shift: Any) -> Any:
             xs = moved(roots, iter(shift))
@@ -163,18 +227,47 @@ def _gradient_by_limits(
                 if np.any(shift):
                     return None
                 raise
-            return _weighed(weights, numbers_of(_rooted(y))), numbers_of(_rooted(dzdxs))
+            return weighed(y), numbers_of(rooted(dzdxs))
 
-        around = Around(at, gradient_at, wholes_of(roots))
-        if not np.isclose(around.value, _weighed(weights, numbers_of(_rooted(result)))):
+        around = Around(at, leaves_of(roots), gradient_at)
+        if not np.isclose(around.value, weighed(result), equal_nan=True):
             raise NoGradientError(
                 f"{name} gives another result when it is called again, at a point where its "
                 "branches meet.",
                 "Its gradient there is a limit, which needs several calls: make it repeatable.",
             )
         limit = around.limit()
-        if not has_bvar(recorded):
-            return with_numbers_of(recorded, limit)
+        if not has_bvar([recorded, values, dzdy]):
+            return list(with_numbers(recorded, iter(limit)))
         return _with_derivative(name, lambda xs: gradient(xs, dzdy)[1], values, around, limit)
 
     return scaled_grad
+
+
+def _with_derivative(
+    name: str,
+    gradient: Callable[[list[Any]], list[Any]],
+    values: list[Any],
+    around: Around,
+    limit: Any,
+) -> list[Any]:
+    """The gradient as a number with a derivative: that of its extrapolation from both sides."""
+    for apart in _APART:
+        sides = []
+        for sign in (1.0, -1.0):
+            step = sign * apart * around.sizes * around.u
+            shifts = [factor * step for factor in (1.0, 2.0, 4.0, 8.0)]
+            if all(around.gradient_at(shift) is not None for shift in shifts):
+                gradients = [gradient(moved(values, iter(shift))) for shift in shifts]
+                sides.append(combined(_WEIGHTS, gradients))
+        if not sides:
+            continue
+        found = combined((1 / len(sides),) * len(sides), sides)
+        known = numbers_of(found)
+        if np.all(np.abs(known - limit) <= _AGREE * (np.abs(limit) + np.max(np.abs(limit)))):
+            rest = with_numbers(found, iter(limit - known))
+            return list(combined((1.0, 1.0), [found, rest]))
+    raise NoGradientError(
+        f"{name} has no second derivative at a point where its branches meet.",
+        "Take the derivative a little beside the point.",
+    )

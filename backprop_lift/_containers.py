@@ -12,8 +12,8 @@ import numpy as np
 
 from ._access import part_of
 from ._apply import applied
-from ._bvar import BVar, _root, collect
-from ._op import op_iso
+from ._bvar import _root, collect
+from ._isomorphism import op_iso
 from ._space import parts_of, rebuilt
 from .errors import PathError
 

@@ -82,7 +82,7 @@ def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
 
 def _summed_to(dzdx: Any, shape: tuple[int, ...]) -> Any:
     if not shape:
-        return dzdx.sum()
+        return np.add.reduce(dzdx, axis=None) if dzdx.__class__ is np.ndarray else dzdx.sum()
     extra = dzdx.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and dzdx.shape[extra + i] != 1
@@ -251,6 +251,11 @@ class Accumulator:
 
     def _put_items(self, key: Any, dzdpart: Any) -> None:
         token = self.token
+        if token.primal is not None:
+            holding = getattr(token.primal, "holding", None)
+            if holding is not None:  # its space was given by hand
+                self.__add__(holding(key, dzdpart))
+                return
         if token.shape is None:
             raise SpaceError(
                 f"A cotangent arrived at a part of {token.cls.__name__}, which has no parts here.",

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from ._access import view_var
-from ._apply import applied, named_after
+from ._apply import applied, named_after, only_op
 from ._bvar import has_bvar, value_of
 from ._containers import coerce_var
 from ._effect import comes_later, refused_inside, running_as_node
-from ._lift import Rule, _with_signature, signature_of
-from ._op import Op, _place_of
+from ._op import Op, place_of
 from ._registry import Entry, Kind, Registry, dotted_name, registry
+from ._rule import Rule, signature_of
 from ._run import _lifted, _recorded, _Run, backprop_with
+from ._signature import with_signature
 from ._space import parts_of
 from .errors import RuleError, TapeError
 
@@ -69,12 +70,7 @@ def lift_op(
     >>> square(3.0), grad_bp(square, 3.0)
     (9.0, 6.0)
     """
-    if not isinstance(op, Op):
-        raise RuleError(
-            f"lift_op was given {op!r}, which is no Op.",
-            "Write lift_op(Op(f)) with f(*xs) -> (y, scaled_grad), or lifted(f) for a plain "
-            "function.",
-        )
+    only_op(op, "lift_op")
     if name is not None:
         caller = sys._getframe(1)
         place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
@@ -134,10 +130,10 @@ def _registered(
     }  # fmt: skip
 
     def apply(values: tuple[Any, ...]) -> Any:
-        xs, settings, _ = _split(signature, rule.wrt, dict(zip(names, values, strict=True)))
-        return applied(op, xs, settings)
+        xs, settings, keys = _split(signature, rule.wrt, dict(zip(names, values, strict=True)))
+        return applied(op, xs, settings, names=_each_named(keys))
 
-    function = _with_signature(signature, apply, like)
+    function = with_signature(signature, apply, like)
     del function.__wrapped__
     rule = Rule(function, op.name, where, options)
     rule.prepare()
@@ -210,6 +206,12 @@ def _split(
     return tuple(xs), settings, keys
 
 
+def _each_named(keys: list[tuple[str, int | None]]) -> list[str]:
+    """The name of each argument of an Op, those of ``*args`` with their index."""
+    each = [[name] if n is None else [f"{name}[{i}]" for i in range(n)] for name, n in keys]
+    return [name for names in each for name in names]
+
+
 def _joined(keys: list[tuple[str, int | None]], dzdxs: Iterable[Any]) -> tuple[Any, ...]:
     rest = iter(dzdxs)
     return tuple(next(rest) if n is None else tuple(islice(rest, n)) for _, n in keys)
@@ -250,19 +252,27 @@ def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
     175.0
     """
 
+    return checkpoint(f, name, _Run)
+
+
+def checkpoint(
+    f: Callable[..., Any], name: str | None, started: Callable[[str, tuple[Any, ...]], _Run]
+) -> Op:
+    """A function on BVars as one Op: `bp_op`, with what makes the runs of the sweep."""
+
     def run(*xs: Any, **settings: Any) -> tuple[Any, Callable[[Any], Any]]:
         once = _guarded(op, partial(_lifted(f), **settings))
         y = applied(op, xs, settings) if has_bvar(xs) else _plainly(op, once, xs)
 
         def scaled_grad(dzdy: Any) -> Any:
-            rerun = _recorded(once, {}, _Run(op.name, xs))
+            rerun = _recorded(once, {}, started(op.name, xs))
             _check_same(op, y, rerun.y)
             return rerun.gradient(rerun.nodes, dzdy)  # freed as the sweep passes
 
         return y, scaled_grad
 
     op = Op(run, name=name or dotted_name(f), complex=True)
-    op.where = _place_of(f)
+    op.where = place_of(f)
     return op
 
 

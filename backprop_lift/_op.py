@@ -7,7 +7,6 @@ makes a function on BVars of one, and `bp_op` makes one of a function on BVars.
 from __future__ import annotations
 
 import inspect
-import math
 import operator
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,9 +15,9 @@ import numpy as np
 
 from ._effect import comes_later
 from ._space import ZERO, add, one, parts_of, rebuilt, zero
-from .errors import CotangentError, IsoError, NoGradientError, RuleError
+from .errors import CotangentError, NoGradientError, RuleError
 
-__all__ = ["Op", "compose_op", "id_op", "op_const", "op_iso", "op_tup"]
+__all__ = ["Op", "compose_op", "id_op", "op_const", "op_tup"]
 
 Pullback = Callable[[Any], tuple[Any, ...]]
 
@@ -84,7 +83,7 @@ class Op:
                 "Write Op(f) with f(*xs) -> (y, scaled_grad), or op_const(y).",
             )
         self.function = f
-        self.name, self.where = name or _name_of(f), _place_of(f)
+        self.name, self.where = name or name_of(f), place_of(f)
         self.complex = complex
         self.refusal: str | None = None
 
@@ -102,7 +101,9 @@ class Op:
         Returns
         -------
         Op
-            It runs, and refuses to be differentiated when a gradient is really asked for.
+            It runs, and refuses to be differentiated when a gradient is really asked for: not
+            where its result is left unused, and not by a symbolic `ZERO`. A number 0 asks, since
+            what it is multiplied by need not be finite.
 
         Examples
         --------
@@ -116,8 +117,9 @@ class Op:
 
             return f(*xs, **settings), refuse
 
-        op = cls(run, name=_name_of(f), complex=True)
-        op.where, op.refusal = _place_of(f), reason
+        run.__wrapped__ = f  # type: ignore[attr-defined]  # its signature is that of f
+        op = cls(run, name=name_of(f), complex=True)
+        op.where, op.refusal = place_of(f), reason
         return op
 
     # Running
@@ -192,7 +194,7 @@ class Op:
             raise CotangentError(
                 f"The op {self.name} did not return (y, scaled_grad).",
                 "Return the result and a function dzdy -> cotangents.",
-                **_defined(self),
+                **defined(self),
                 got=type(found).__name__,
             )
         y, scaled_grad = found
@@ -206,7 +208,7 @@ class Op:
                 f"The scaled gradient of {self.name} has to be waited for, and the sweep waits "
                 "for nothing.",
                 "Wait for what it needs in the function itself, and return a plain function.",
-                **_defined(self),
+                **defined(self),
                 got=type(dzdxs).__name__,
             )
         if len(xs) == 1:
@@ -220,7 +222,7 @@ class Op:
         raise CotangentError(
             f"The op {self.name} did not return one cotangent for each argument.",
             "Return a tuple with one for each, ZERO where nothing flows.",
-            **_defined(self),
+            **defined(self),
             expected=f"{len(xs)} cotangents",
             got=f"{len(dzdxs)} cotangents" if many else type(dzdxs).__name__,
         )
@@ -280,23 +282,26 @@ _fitted: Callable[[Any, Any, Any, Op], Any] = _unset
 _operator: Callable[[Any], Op] = _unset
 
 
-def _name_of(f: Any) -> str:
+def name_of(f: Any) -> str:
+    """What a function is called, for errors."""
     f = getattr(f, "func", f)
     return str(getattr(f, "__qualname__", type(f).__qualname__))
 
 
-def _place_of(f: Any) -> str:
+def place_of(f: Any) -> str:
+    """File and line where a function is defined; empty where that is not known."""
     code = getattr(getattr(f, "func", f), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 
-def _defined(op: Op) -> dict[str, str]:
+def defined(op: Op) -> dict[str, str]:
+    """The fact of an error that says where an Op is defined."""
     return {"defined": op.where} if op.where else {}
 
 
-def no_gradient(op: Op, **facts: Any) -> NoGradientError:
+def no_gradient(op: Op, at: str = "", called: str = "") -> NoGradientError:
     """The error of an Op without gradient that was asked for one."""
-    known = {"why": op.refusal, "declared": op.where, **facts}
+    known = {"at": at, "why": op.refusal, "declared": op.where, "called": called}
     return NoGradientError(
         f"{op.name} has no gradient, and one was asked for.",
         "Write Op(f) with f(*xs) -> (y, scaled_grad), or const_var(...) around its result where "
@@ -324,9 +329,6 @@ def _combined(operation: Any, left: Any, right: Any) -> Op:
 
 def _as_op(value: Any) -> Op:
     return value if isinstance(value, Op) else op_const(value)
-
-
-# --- Ops ---------------------------------------------------------------------------------------
 
 
 def compose_op(outer: Op, *inner: Op) -> Op:
@@ -394,104 +396,3 @@ def _tuple_run(*xs: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 
 op_tup: Final = Op(_tuple_run, name="op_tup", complex=True)
-
-
-def op_iso(to: Callable[..., Any], back: Callable[[Any], Any], *, check: bool = False) -> Op:
-    """The Op of an isomorphism that moves numbers about and does not change them.
-
-    Parameters
-    ----------
-    to : callable
-        From the arguments to one value, such as the constructor of a record.
-    back : callable
-        Its inverse: one value for one argument, a tuple for several. It is the scaled gradient
-        too, and therefore `to` must not calculate.
-    check : bool, optional
-        Compare ``back(to(*xs))`` with the arguments at every call.
-
-    Returns
-    -------
-    Op
-        Running it raises an `IsoError` where the numbers of the result are not those of the
-        arguments, or `back` is found not to be the inverse.
-
-    Examples
-    --------
-    >>> from backprop_lift import op_iso
-    >>> op_iso(lambda a, b: [a, b], tuple).grad(2.0, 3.0)
-    (1.0, 1.0)
-    """
-
-    def run(*xs: Any) -> tuple[Any, Callable[[Any], Any]]:
-        y = to(*xs)
-        if not _keeps_numbers(xs, y):
-            raise IsoError(
-                f"{op.name} changes the numbers that it is given, so its inverse is not its "
-                "gradient.",
-                "Write Op(f) with its scaled gradient, or lift the function itself.",
-                **_defined(op),
-            )
-        if check:
-            _check_inverse(op, back(y), xs)
-        return y, back
-
-    op = Op(run, name=_name_of(to), complex=True)
-    op.where = _place_of(to)
-    return op
-
-
-def _keeps_numbers(xs: Any, y: Any) -> bool:
-    """May `y` hold the numbers of `xs`, each once? Told by their sum and their sum of squares."""
-    (total, square), (total_y, square_y) = _measured(xs), _measured(y)
-    if not math.isfinite(square + square_y):
-        return True  # cannot be told
-    allowed = 1e-5  # numbers may be converted to single precision
-    return abs(total - total_y) <= allowed * (abs(total) + math.sqrt(square)) and (
-        abs(square - square_y) <= allowed * square
-    )
-
-
-def _measured(value: Any) -> tuple[complex, float]:
-    """The sum of all numbers in a value, and the sum of their squared sizes."""
-    while hasattr(value.__class__, "_bvar_value"):
-        value = value._bvar_value
-    parts = parts_of(value)
-    if parts is not None:
-        found = [_measured(part) for _, part in parts]
-        return sum(total for total, _ in found), sum(square for _, square in found)
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "fciu":
-            return 0.0, 0.0
-        return complex(value.sum()), float(np.vdot(value, value).real)
-    try:
-        return complex(value), abs(complex(value)) ** 2
-    except (TypeError, ValueError, OverflowError):
-        return 0.0, 0.0
-
-
-def _check_inverse(op: Op, found: Any, xs: tuple[Any, ...]) -> None:
-    found = (found,) if len(xs) == 1 else found
-    if (
-        not isinstance(found, (tuple, list))
-        or len(found) != len(xs)
-        or not all(map(_same, found, xs))
-    ):
-        raise IsoError(
-            f"The inverse given for {op.name} does not lead back to its arguments.",
-            "Give back= the inverse: one value for one argument, a tuple for several.",
-            **_defined(op),
-            expected=repr(xs)[:200],
-            got=repr(tuple(found) if isinstance(found, list) else found)[:200],
-        )
-
-
-def _same(found: Any, x: Any) -> bool:
-    parts = parts_of(x)
-    if parts is not None:
-        given = dict(parts_of(found) or ())
-        expected = dict(parts)
-        return given.keys() == expected.keys() and all(
-            _same(given[key], part) for key, part in expected.items()
-        )
-    same = found == x
-    return bool(same.all()) if hasattr(same, "all") else bool(same)

@@ -130,6 +130,7 @@ class Registry:
     def __init__(self, parent: Registry | None = None) -> None:
         self.parent = parent
         self._entries: dict[Any, Entry] = {}
+        self._twins: dict[Any, Any] = {}
         self._ready: list[Callable[[], Any]] = []
         self._lock = threading.RLock()
         self.loading = False
@@ -147,6 +148,15 @@ class Registry:
         if entry is None and self.parent is not None:
             return self.parent.find(original)
         return entry
+
+    def twin(self, original: Any) -> Any:
+        """The twin of a function, or None; faster than `find` from the second time on."""
+        twin = self._twins.get(original)
+        if twin is None:
+            entry = self.find(original)
+            if entry is not None:
+                twin = self._twins[original] = entry.twin
+        return twin
 
     def __getitem__(self, original: Any) -> Entry:
         if isinstance(original, str):
@@ -215,6 +225,7 @@ class Registry:
                     second=entry.where,
                 )
             self._entries[entry.original] = entry
+            self._twins.pop(entry.original, None)
 
     def when_imported(self, module: str, load: Callable[[], Any]) -> None:
         """Call a function that registers, once a module has been imported and is asked about.

@@ -139,9 +139,11 @@ def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
 
 
 def _gradient(run: _Run) -> tuple[Any, Any]:
-    _refuse_complex(run)
-    gradient = run.gradient(run.nodes, run.seed())
-    return run.y, gradient
+    seeds = run.ones()
+    if seeds is None:
+        _refuse_complex(run)
+        seeds = list(run.seeds(run.seed()))
+    return run.y, run.pulled_back(run.nodes, seeds)
 
 
 def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,6 +184,12 @@ class _Run:
     def ends_with(self, y: Any) -> None:
         """Take the result of the call."""
         tape = self.nodes
+        if y.__class__ is BVar and y._bvar_space.tape is tape:
+            self.outputs: list[tuple[tuple[Any, ...], BVar]] = [((), y)]
+            value = y._bvar_value
+            self.y = value.copy() if value.__class__ is np.ndarray else value
+            del tape[max(y._bvar_at + 1, len(self.xs)) :]
+            return
         self.outputs = list(_outputs(y, tape, self.name)) if has_bvar(y) else []
         self.y = _plain(y, tape) if self.outputs else y
         last = max((v._bvar_at for _, v in self.outputs), default=-1)
@@ -191,9 +199,23 @@ class _Run:
         """The cotangent of a result that is to be differentiated as it is."""
         return one(self.y)
 
+    def ones(self) -> list[tuple[int, Any]] | None:
+        """What `seeds` makes of `seed` where the result is a real number or array; else None."""
+        if len(self.outputs) != 1 or self.__class__ is not _Run:
+            return None
+        ((path, v),) = self.outputs
+        token = v._bvar_space
+        if path or token.shape is None or token.dtype.kind != "f":
+            return None
+        return [(v._bvar_at, np.ones(token.shape, token.dtype) if token.shape else 1.0)]
+
     def zero(self, i: int) -> Any:
         """The cotangent of an argument that nothing reached."""
         return zero(self.xs[i])
+
+    def swept(self, nodes: Any, seeds: Any) -> list[Any]:
+        """What arrived at the arguments."""
+        return sweep(nodes, seeds, len(self.xs))
 
     def copied(self) -> Any:
         """The nodes, to be consumed by one sweep of several."""
@@ -203,17 +225,21 @@ class _Run:
         return nodes
 
     def gradient(self, nodes: Any, dzdy: Any) -> Any:
-        seeds = list(self._seeds(dzdy))
-        slots = sweep(nodes, seeds, len(self.xs)) if seeds else [None] * len(self.xs)
-        del seeds, dzdy
+        """The cotangents of the arguments that belong to one of the result."""
+        return self.pulled_back(nodes, list(self.seeds(dzdy)))
+
+    def pulled_back(self, nodes: Any, seeds: list[tuple[int, Any]]) -> Any:
+        """The cotangents of the arguments, given those of outputs by position; `seeds` is emptied."""
+        slots = self.swept(nodes, seeds) if seeds else [None] * len(self.xs)
+        seeds.clear()
         found = []
-        for i, x in reversed(list(enumerate(self.xs))):
-            dzdx = _finished(slots.pop(), x)
+        for i in reversed(range(len(self.xs))):
+            dzdx = _finished(slots.pop(), self.xs[i])
             found.append(self.zero(i) if dzdx is ZERO else dzdx)
         found.reverse()
         return found[0] if len(found) == 1 else tuple(found)
 
-    def _seeds(self, dzdy: Any) -> Iterator[tuple[int, Any]]:
+    def seeds(self, dzdy: Any) -> Iterator[tuple[int, Any]]:
         if dzdy is ZERO:
             return
         rule = _Seed(self.name)
@@ -311,6 +337,13 @@ def _finished(slot: Any, x: Any) -> Any:
     if slot.parts is None:
         return _finished(slot.handed_over(), x)
     primal, found = slot.token.primal, []
+    cls = primal.__class__
+    if cls is list or cls is tuple:
+        take = slot.parts.pop
+        for i, of in enumerate(primal):
+            dzdx = _finished(take(i, None), of)
+            found.append(zero(of) if dzdx is ZERO else dzdx)
+        return found if cls is list else tuple(found)
     for key, of in parts_of(primal) or ():
         dzdx = _finished(slot.parts.pop(key, None), of)
         found.append((key, zero(of) if dzdx is ZERO else dzdx))

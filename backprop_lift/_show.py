@@ -15,7 +15,7 @@ from ._cotangent import Accumulator
 from ._registry import dotted_name
 from ._run import _recorded, _Run
 from ._space import parts_of
-from ._tape import CALL, ITEM, Node, Tape, Token, call_site
+from ._tape import CALL, EDGES, ITEM, Node, Tape, Token, call_site
 
 __all__ = ["ShownNode", "ShownTape", "show_tape"]
 
@@ -170,7 +170,9 @@ def _watched(nodes: list[ShownNode]) -> Tape:
             shown.name, shown.parents, shown.called = f"item {key!r}", (p,), _caller()
             scaled_grad: Any = lambda dzdy: (_put(token, key, dzdy),)
             node = (CALL, scaled_grad, ((p, token),), None, None)
-        elif node[0] == CALL:
+        elif node[0] in (CALL, EDGES):
+            if node[0] == EDGES:
+                node = _at_once(node)
             _, scaled_grad, parents, rule, site = node
             shown.name, shown.parents = rule.name, tuple(p for p, _ in parents)
             shown.called = call_site(site) if site is not None else ""
@@ -181,6 +183,13 @@ def _watched(nodes: list[ShownNode]) -> Tape:
 
     watched = type("WatchedTape", (Tape,), {"__slots__": (), "token": token, "append": append})
     return watched("show_tape")  # type: ignore[no-any-return]  # a Tape
+
+
+def _at_once(node: Node) -> Node:
+    """A node with a scaled gradient for each argument as one with one for all."""
+    _, edges, rule, site = node
+    scaled_grad = lambda dzdy: [each(dzdy, *given) for _, _, each, given in edges]
+    return CALL, scaled_grad, tuple((p, token) for p, token, _, _ in edges), rule, site
 
 
 def _watching(shown: ShownNode, scaled_grad: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -38,6 +38,12 @@ class _Zero:
 
     __radd__ = __add__
 
+    def __sub__(self, other: Any) -> Any:
+        return -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other
+
     def __mul__(self, other: Any) -> _Zero:
         return self
 
@@ -74,6 +80,14 @@ class Space:
     zero: Callable[[Any], Any]
     add: Callable[[Any, Any], Any]
     one: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        for name in ("zero", "add", "one"):
+            if not callable(getattr(self, name)):
+                raise SpaceError(
+                    f"A Space was given {getattr(self, name)!r} for {name}, which is no function.",
+                    "Write Space(zero, add, one) with zero(x), add(x, y) and one(x).",
+                )
 
 
 def _add_parts_missing(x: Any, y: Any) -> Any:
@@ -134,12 +148,29 @@ def _scalar_filled(x: Any, fill: float) -> Any:
     return _float_type(x).type(fill)
 
 
-_NUMBER: Final = Space(lambda x: 0.0, lambda x, y: x + y, lambda x: 1.0)
-_COMPLEX: Final = Space(lambda x: 0j, lambda x, y: x + y, lambda x: 1 + 0j)
-_EXACT: Final = Space(lambda x: type(x)(0), lambda x, y: x + y, lambda x: type(x)(1))
-_SCALAR: Final = Space(
-    lambda x: _scalar_filled(x, 0), lambda x, y: x + y, lambda x: _scalar_filled(x, 1)
-)
+def _add_numbers(x: Any, y: Any) -> Any:
+    try:
+        total = x + y
+    except TypeError:
+        raise _unlike(x, y) from None
+    if getattr(total, "shape", ()) != ():
+        raise _unlike(x, y)
+    return total
+
+
+def _unlike(x: Any, y: Any) -> SpaceError:
+    return SpaceError(
+        f"add was given a {type(x).__name__} and a {type(y).__name__}.",
+        "Cotangents of one value have its structure, and numbers of one kind.",
+        expected=repr(x)[:100],
+        got=repr(y)[:100],
+    )
+
+
+_NUMBER: Final = Space(lambda x: 0.0, _add_numbers, lambda x: 1.0)
+_COMPLEX: Final = Space(lambda x: 0j, _add_numbers, lambda x: 1 + 0j)
+_EXACT: Final = Space(lambda x: type(x)(0), _add_numbers, lambda x: type(x)(1))
+_SCALAR: Final = Space(lambda x: _scalar_filled(x, 0), _add_numbers, lambda x: _scalar_filled(x, 1))
 
 
 def _add_arrays(x: Any, y: Any) -> Any:
@@ -152,6 +183,11 @@ def _add_arrays(x: Any, y: Any) -> Any:
             expected=np.shape(x),
             got=np.shape(y),
         )
+    if x.dtype.kind == "O":
+        total = np.empty(x.shape, object)
+        for index in np.ndindex(x.shape):
+            total[index] = add(x[index], y[index])
+        return total
     return x + y
 
 
@@ -200,7 +236,7 @@ def _slots(cls: type) -> Iterator[str]:
     for base in reversed(cls.__mro__):
         slots = base.__dict__.get("__slots__", ())
         for slot in (slots,) if isinstance(slots, str) else slots:
-            if slot not in ("__dict__", "__weakref__"):
+            if slot not in ("__dict__", "__weakref__", "_original_of_view"):
                 yield f"_{base.__name__.lstrip('_')}{slot}" if slot.startswith("__") else slot
 
 
@@ -304,6 +340,8 @@ def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
 def _add_containers(x: Any, y: Any) -> Any:
     if x is None or y is None:
         return _add_parts_missing(x, y)
+    if parts_of(y) is None or isinstance(x, Mapping) is not isinstance(y, Mapping):
+        raise _unlike(x, y)
     if isinstance(x, Mapping):
         keys = [*x, *(key for key in y if key not in x)]
         return rebuilt(
@@ -315,8 +353,8 @@ def _add_containers(x: Any, y: Any) -> Any:
         raise SpaceError(
             f"add was given two values of {type(x).__name__} with different parts.",
             "Cotangents of one value have its structure; pad the shorter one first.",
-            expected=f"{len(xs)} parts",
-            got=f"{len(ys)} parts",
+            expected=[key for key, _ in xs],
+            got=[key for key, _ in ys],
         )
     return rebuilt(x, [(key, add(a, b)) for (key, a), (_, b) in zip(xs, ys, strict=True)])
 
@@ -398,8 +436,19 @@ def register_space(
     Raises
     ------
     SpaceError
-        If a function is missing, or the type has a space and `replace` is false.
+        If `cls` is no class, a function is missing or not callable, or the type has a space and
+        `replace` is false.
     """
+    if not isinstance(cls, type):
+        raise SpaceError(
+            f"register_space was given {cls!r}, which is no class.",
+            "Write register_space(cls, zero=..., add=..., one=...).",
+        )
+    if space is not None and (zero or add or one):
+        raise SpaceError(
+            f"register_space({cls.__name__}) was given a space, and functions of one besides.",
+            "Give either the space or its three functions.",
+        )
     if space is None:
         if zero is None or add is None or one is None:
             missing = [n for n, f in (("zero", zero), ("add", add), ("one", one)) if f is None]
@@ -408,6 +457,11 @@ def register_space(
                 "A space needs zero=, add= and one=.",
             )
         space = Space(zero, add, one)
+    if not isinstance(space, Space):
+        raise SpaceError(
+            f"register_space({cls.__name__}) was given {space!r}, which is no Space.",
+            "Write register_space(cls, Space(zero, add, one)), or name the functions.",
+        )
     if _registered.get(cls, space) is not space and not replace:
         raise SpaceError(
             f"{cls.__module__}.{cls.__qualname__} has a space already.",

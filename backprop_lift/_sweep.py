@@ -19,8 +19,8 @@ from ._space import ZERO, add, parts_of
 from ._tape import (
     ADD,
     CALL,
-    EDGES,
     DIV,
+    EDGES,
     ITEM,
     MUL,
     NEG,
@@ -68,9 +68,11 @@ def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> l
         if there is None and parts_of(seed) is not None:
             there = Accumulator(nodes[position][1]) if position < inputs else None
         slots[position] = seed if there is None else _sum(there, seed)
-    careful = getattr(nodes, "careful", False)
-    next_node, next_slot = nodes.pop, slots.pop
     with np.errstate(all="ignore"):
+        if getattr(nodes, "careful", False):
+            _sweep_carefully(nodes, slots, inputs)
+            return slots
+        next_node, next_slot = nodes.pop, slots.pop
         for _ in itertools.repeat(None, len(nodes) - inputs):
             g = next_slot()
             node = next_node()
@@ -78,10 +80,8 @@ def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> l
                 continue
             code = node[0]
             if g.__class__ is Accumulator and code != ITEM:  # which hands it on as it is
-                g = g.total(code == CALL and getattr(node[3], "symbolic_zeros", False))
-            if careful:
-                _by_kind(code, node, g, slots, careful)
-            elif code == 0:  # MUL
+                g = _total(g, node)
+            if code == 0:  # MUL
                 _, p, q, a, b = node
                 o = slots[p]
                 slots[p] = g * b if o is None else o + g * b
@@ -156,13 +156,29 @@ def _sum(there: Any, seed: Any) -> Any:
     return there + seed if there.__class__ is Accumulator else add(there, seed)
 
 
-def _by_kind(code: int, node: Node, g: Any, slots: list[Any], careful: bool) -> None:
-    """Any opcode, by its meaning: the rarer ones, and all where a value was not finite."""
+def _total(gathered: Accumulator, node: Node) -> Any:
+    """The cotangent of a node's result, as its rule takes it."""
+    return gathered.total(node[0] in (CALL, EDGES) and getattr(node[-2], "symbolic_zeros", False))
+
+
+def _sweep_carefully(nodes: list[Node], slots: list[Any], inputs: int) -> None:
+    """The sweep where a value was not finite: no zero is multiplied by an infinity."""
+    while len(nodes) > inputs:
+        g, node = slots.pop(), nodes.pop()
+        if g is not None:
+            if g.__class__ is Accumulator and node[0] != ITEM:
+                g = _total(g, node)
+            _step(node, g, slots)
+
+
+def _step(node: Node, g: Any, slots: list[Any]) -> None:
+    """One node of any kind, by its meaning."""
+    code = node[0]
     if code == CALL:
-        _call(node, g, slots, careful)
+        _call(node, g, slots, True)
         return
     if code == EDGES:
-        _edges(node, g, slots, careful)
+        _edges(node, g, slots, True)
         return
     if code == ITEM:
         _, p, key, token = node
@@ -201,9 +217,8 @@ def _by_kind(code: int, node: Node, g: Any, slots: list[Any], careful: bool) -> 
     else:  # DIV
         first = g / node[3]
         second = -(first * node[4])
-    if careful:
-        first = flowing(first, g)
-        second = None if second is None else flowing(second, g)
+    first = flowing(first, g)
+    second = None if second is None else flowing(second, g)
     there = slots[p]
     slots[p] = first if there is None else there + first
     if second is not None:

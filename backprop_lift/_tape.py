@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -121,9 +122,11 @@ class Tape(list[Node]):
         holds at this very point only.
     careful : bool
         Whether a value was infinite or nan, so that the sweep must not multiply a zero by it.
+    at_end : list of callable
+        What is to be done when the recording ends.
     """
 
-    __slots__ = ("careful", "coincident", "origin", "serial", "tokens")
+    __slots__ = ("at_end", "careful", "coincident", "origin", "serial", "tokens")
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
@@ -132,6 +135,7 @@ class Tape(list[Node]):
         self.origin = origin
         self.coincident = False
         self.careful = False
+        self.at_end: list[Callable[[], None]] = []
 
     def token(self, value: Any) -> Token:
         """The token of a value on this tape; interned for what arithmetic keeps."""
@@ -139,8 +143,15 @@ class Tape(list[Node]):
         key: Any
         if cls is np.ndarray:
             key = value.dtype, value.shape
-        elif cls is float:
-            key = float
+            token = self.tokens.get(key)
+            if token is not None:
+                return token
+            if not (value.shape and value.dtype.kind == "f"):
+                return Token(self, value)
+            token = self.tokens[key] = Token(self, value, self)
+            return token
+        if cls is float or cls is np.float64:
+            key = cls
         elif cls is list or cls is tuple or cls is dict:
             return Token(self, value)
         elif issubclass(cls, np.floating):
@@ -153,7 +164,7 @@ class Tape(list[Node]):
         token = self.tokens.get(key)
         if token is not None:
             return token
-        if key is None or (cls is np.ndarray and not (value.shape and value.dtype.kind == "f")):
+        if key is None:
             return Token(self, value)
         token = self.tokens[key] = Token(self, value, self)
         return token
@@ -162,6 +173,8 @@ class Tape(list[Node]):
         """End the recording: from now on a BVar of this tape is refused."""
         self.__class__ = FinishedTape
         self.tokens = {}
+        while self.at_end:
+            self.at_end.pop()()
 
 
 class FinishedTape(Tape):

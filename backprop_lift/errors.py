@@ -6,7 +6,10 @@ Each class is a `LiftError` and the built-in exception that it specialises, so t
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 __all__ = [
     "ConversionError",
@@ -24,6 +27,7 @@ __all__ = [
     "TapeError",
     "UnhandledParameterError",
     "UnknownTwinError",
+    "noted_refusals",
 ]
 
 
@@ -50,6 +54,8 @@ class LiftError(Exception):
         self.remedy = remedy
         self.facts = facts
         super().__init__(sentence, remedy, facts)
+        if _noted.errors is not None and isinstance(self, _REFUSALS):
+            _noted.errors.append(self)
 
     def __str__(self) -> str:
         width = max(map(len, self.facts), default=0) + 1
@@ -118,3 +124,23 @@ class MirrorError(LiftError, ValueError):
 
 class MissingExtraError(LiftError, ImportError):
     """An optional dependency that is not installed; the remedy names the extra."""
+
+
+class _Noted(threading.local):
+    errors: list[LiftError] | None = None
+
+
+_noted: Final = _Noted()
+_REFUSALS: Final = (ConversionError, NoGradientError, TapeError, UnhandledParameterError)
+
+
+@contextmanager
+def noted_refusals() -> Iterator[list[LiftError]]:
+    """The refusals of this thread from here on, those too that a function swallows."""
+    outer, _noted.errors = _noted.errors, []
+    try:
+        yield _noted.errors
+    finally:
+        if outer is not None:
+            outer.extend(_noted.errors)
+        _noted.errors = outer

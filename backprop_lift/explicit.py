@@ -1,8 +1,9 @@
-"""The runners, and `lift_op`, with spaces given by hand: for values whose type has none, or another.
+"""Runners and lifters with spaces given by hand: for values whose type has none, or another.
 
 Each function is that of the same name in the package, with the spaces first. A space given for an
-argument sums its cotangents and is its zero where nothing arrives; one given for a result of
-`lift_op` does the same there, and is its seed where it is the result of the run.
+argument sums its cotangents, and is its zero where nothing arrives; one given for a result does
+the same there, and is its seed where it is the result of the run. `in_space` gives one to any
+BVar, such as a part that `view_var` has read or the result of a twin.
 """
 
 from __future__ import annotations
@@ -12,20 +13,39 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from . import _run
-from ._apply import applied, named_after
-from ._bvar import BVar, _bvar, input_var
+from ._access import set_var
+from ._apply import applied, named_after, only_op
+from ._bvar import BVar, Named, _bvar, input_var
+from ._cotangent import Accumulator
+from ._lift_op import checkpoint
 from ._op import Op
 from ._registry import dotted_name
 from ._space import Space, add, one, register_space, space_of, zero
-from ._tape import Tape, Token
+from ._tape import CALL, Tape, Token
 from .errors import SpaceError
 
-__all__ = ["PADDED", "backprop", "backprop_with", "eval_bp", "grad_bp", "lift_op"]
+__all__ = [
+    "PADDED",
+    "backprop",
+    "backprop_with",
+    "bp_op",
+    "eval_bp",
+    "grad_bp",
+    "in_space",
+    "lift_op",
+]
 
 Spaces = Space | Sequence[Space | None] | None
 
 
 def _add_padded(x: Any, y: Any) -> Any:
+    for cotangent in (x, y):
+        if not isinstance(cotangent, list):
+            raise SpaceError(
+                f"PADDED.add was given a {type(cotangent).__name__}.",
+                "It adds lists; other values have the space of their type.",
+                got=repr(cotangent)[:100],
+            )
     longer, shorter = (x, y) if len(x) >= len(y) else (y, x)
     return [*map(add, shorter, longer), *longer[len(shorter) :]]
 
@@ -56,6 +76,8 @@ def grad_bp(spaces: Spaces, f: Callable[..., Any], *xs: Any, **settings: Any) ->
     >>> explicit.grad_bp(largest, lambda x: 2.0 * x + 5.0 * x, 1.0)  # of the paths, not their sum
     5.0
     """
+    if not xs:
+        return lambda *xs, **settings: grad_bp(spaces, f, *xs, **settings)
     return backprop(spaces, f, *xs, **settings)[1]
 
 
@@ -67,6 +89,8 @@ def backprop(spaces: Spaces, f: Callable[..., Any], *xs: Any, **settings: Any) -
     spaces, f, *xs, **settings
         As for `grad_bp`.
     """
+    if not xs:
+        return lambda *xs, **settings: backprop(spaces, f, *xs, **settings)
     return _run._gradient(_recorded(spaces, f, xs, settings))
 
 
@@ -78,13 +102,35 @@ def backprop_with(spaces: Spaces, f: Callable[..., Any], *xs: Any, **settings: A
     spaces, f, *xs, **settings
         As for `grad_bp`.
     """
+    if not xs:
+        return lambda *xs, **settings: backprop_with(spaces, f, *xs, **settings)
     run = _recorded(spaces, f, tuple(map(_run._own, xs)), settings)
     return run.y, lambda dzdy: run.gradient(run.copied(), dzdy)
 
 
 def eval_bp(spaces: Spaces, f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     """The value of a function: just the call, which needs no spaces."""
+    _each(spaces, f, xs)
     return _run.eval_bp(f, *xs, **settings)
+
+
+def bp_op(spaces: Spaces, f: Callable[..., Any], *, name: str | None = None) -> Op:
+    """A function on BVars as one Op, with the spaces of its arguments given.
+
+    Parameters
+    ----------
+    spaces
+        As for `grad_bp`.
+    f, name
+        As for `backprop_lift.bp_op`.
+
+    Examples
+    --------
+    >>> from backprop_lift import explicit, space_of
+    >>> explicit.bp_op(space_of(float), lambda x: x * x).grad(3.0)
+    6.0
+    """
+    return checkpoint(f, name, lambda name, xs: _Run(name, xs, _each(spaces, f, xs)))
 
 
 def lift_op(space: Space, op: Op) -> Callable[..., Any]:
@@ -94,7 +140,16 @@ def lift_op(space: Space, op: Op) -> Callable[..., Any]:
     ----------
     space : Space
     op : Op
+
+    Examples
+    --------
+    >>> from backprop_lift import Op, explicit, grad_bp, space_of
+    >>> double = explicit.lift_op(space_of(float), Op(lambda x: (2 * x, lambda dzdy: 2 * dzdy)))
+    >>> grad_bp(lambda x: double(x) * double(x), 3.0)
+    24.0
     """
+    only_op(op, "explicit.lift_op")
+    _only_space(space, "explicit.lift_op")
 
     def lifted(*xs: Any, **settings: Any) -> Any:
         return applied(op, xs, settings, lambda tape, y: _given(tape, y, space))
@@ -103,15 +158,65 @@ def lift_op(space: Space, op: Op) -> Callable[..., Any]:
     return lifted
 
 
-def _recorded(spaces: Spaces, f: Callable[..., Any], xs: tuple[Any, ...], settings: Any) -> Any:
-    each = [spaces] * len(xs) if spaces is None or isinstance(spaces, Space) else list(spaces)
-    if len(each) != len(xs):
+def in_space(space: Space, v: Any) -> Any:
+    """A BVar whose cotangents are summed in a given space from here on.
+
+    Parameters
+    ----------
+    space : Space
+    v : BVar or object
+        A plain value is left as it is.
+
+    Examples
+    --------
+    >>> from backprop_lift import explicit, grad_bp, view_var
+    >>> def f(xs):
+    ...     part = explicit.in_space(explicit.PADDED, view_var(xs, 0))
+    ...     return part[0] * part[1]
+    >>> grad_bp(f, [[3.0, 2.0], [1.0]])
+    [[2.0, 3.0], [0.0]]
+    """
+    _only_space(space, "explicit.in_space")
+    if v.__class__ is not BVar:
+        return v
+    tape, value = v._bvar_space.tape, v._bvar_value
+    token, at = _given(tape, value, space), len(tape)
+    parent = (v._bvar_at, v._bvar_space)
+    tape.append((CALL, lambda dzdy: (_completed(dzdy, value),), (parent,), _IN_SPACE, None))
+    return _bvar(value, token, at)
+
+
+_IN_SPACE: Final = Named("explicit.in_space")
+
+
+def _each(spaces: Spaces, f: Callable[..., Any], xs: tuple[Any, ...]) -> list[Space | None]:
+    """The space of each argument of `f`."""
+    if spaces is None or isinstance(spaces, Space):
+        return [spaces] * len(xs)
+    if not isinstance(spaces, (list, tuple)):
+        _only_space(spaces, "explicit")
+    for space in spaces:
+        if space is not None:
+            _only_space(space, "explicit")
+    if len(spaces) != len(xs):
         raise SpaceError(
-            f"explicit was given {len(each)} spaces for the {len(xs)} arguments of "
+            f"explicit was given {len(spaces)} spaces for the {len(xs)} arguments of "
             f"{dotted_name(f)}.",
             "Give one space for all, or one for each; None stands for the space of the type.",
         )
-    return _run._recorded(f, settings, _Run(dotted_name(f), xs, each))
+    return list(spaces)
+
+
+def _only_space(space: Any, function: str) -> None:
+    if not isinstance(space, Space):
+        raise SpaceError(
+            f"{function} was given {space!r} for a space.",
+            "Write Space(zero, add, one), or space_of(...) of a type; the spaces come first.",
+        )
+
+
+def _recorded(spaces: Spaces, f: Callable[..., Any], xs: tuple[Any, ...], settings: Any) -> Any:
+    return _run._recorded(f, settings, _Run(dotted_name(f), xs, _each(spaces, f, xs)))
 
 
 class _Run(_run._Run):
@@ -143,18 +248,51 @@ class _Run(_run._Run):
         space = self.spaces[i]
         return super().zero(i) if space is None else space.zero(self.xs[i])
 
+    def swept(self, nodes: Any, seeds: Any) -> list[Any]:
+        slots = super().swept(nodes, seeds)
+        for i, slot in enumerate(slots):
+            if self.spaces[i] is not None:
+                whole = slot.total() if slot.__class__ is Accumulator and slot.reached else slot
+                slots[i] = _completed(whole, self.xs[i])
+        return slots
+
+
+def _completed(dzdx: Any, x: Any) -> Any:
+    """The cotangent of a list in its length: what is missing at its end is zero."""
+    if isinstance(dzdx, list) and isinstance(x, list):
+        return [*map(_completed, dzdx, x), *map(zero, x[len(dzdx) :])]
+    return dzdx
+
+
+class _Given:
+    """Stands for a value that lies in a given space, which is that of a subclass.
+
+    Parameters
+    ----------
+    value : object
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def holding(self, key: Any, dzdpart: Any) -> Any:
+        """A cotangent of the value, of which only the part at `key` is not zero."""
+        return set_var(space_of(type(self)).zero(self.value), [key], dzdpart)
+
 
 def _given(tape: Tape, value: Any, space: Space) -> Token:
     """The token of a value that lies in a given space."""
     token = Token(tape, value)
     token.cls = _stand_in(space)
-    token.primal = token.cls()
+    token.primal = token.cls(value)
     return token
 
 
 @functools.cache
 def _stand_in(space: Space) -> type:
     """A class whose space is the given one."""
-    cls = type("Given", (), {"__slots__": ()})
+    cls = type("Given", (_Given,), {"__slots__": ()})
     register_space(cls, space)
     return cls

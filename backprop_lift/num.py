@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import _run
-from ._apply import applied, named_after
+from ._apply import applied, named_after, only_op
 from ._bvar import BVar
 from ._op import Op
 from ._space import ZERO, Space, parts_of, rebuilt, register_space
@@ -144,6 +144,8 @@ def grad_bp(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     >>> num.grad_bp(lambda x, y: x * y, Text("x"), Text("y"))
     ('(0 + 1)*y', '(0 + 1)*x')
     """
+    if not xs:
+        return lambda *xs, **settings: grad_bp(f, *xs, **settings)
     return backprop(f, *xs, **settings)[1]
 
 
@@ -155,6 +157,8 @@ def backprop(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     f, *xs, **settings
         As for `grad_bp`.
     """
+    if not xs:
+        return lambda *xs, **settings: backprop(f, *xs, **settings)
     y, gradient = _run.backprop(f, *map(_boxed, xs), **settings)
     return _unboxed(y), _unboxed(gradient)
 
@@ -167,6 +171,8 @@ def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
     f, *xs, **settings
         As for `grad_bp`.
     """
+    if not xs:
+        return lambda *xs, **settings: backprop_with(f, *xs, **settings)
     y, scaled_grad = _run.backprop_with(f, *map(_boxed, xs), **settings)
     return _unboxed(y), lambda dzdy: _unboxed(scaled_grad(_boxed(dzdy)))
 
@@ -183,6 +189,8 @@ def lift_op(op: Op) -> Callable[..., Any]:
     ----------
     op : Op
     """
+
+    only_op(op, "num.lift_op")
 
     def run(*xs: Any, **settings: Any) -> Any:
         y, pulled = op.pulled(tuple(map(_unboxed, xs)), settings)

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ._apply import applied, named_after
-from ._bvar import _root, has_bvar
+from ._bvar import BVar, _root, has_bvar
 from ._op import Op
-from ._space import parts_of, rebuilt
+from ._space import ZERO, parts_of, rebuilt, zero
+from .errors import CotangentError, RuleError, UnhandledParameterError
 
 __all__ = ["max", "min", "straight_through"]
 
@@ -34,6 +35,11 @@ def max(*xs: Any, ties: Ties = "split") -> Any:
         subgradient of least norm; or the first gets all of it, as the built-in function has it;
         or each gets all of it, as the Haskell original has it, which is no subgradient.
 
+    Raises
+    ------
+    UnhandledParameterError
+        If `ties` is none of these. What the built-in function raises, it raises here too.
+
     Examples
     --------
     >>> from backprop_lift import grad_bp, prelude
@@ -42,7 +48,7 @@ def max(*xs: Any, ties: Ties = "split") -> Any:
     >>> grad_bp(lambda v: prelude.max(v, ties="first"), [1.0, 3.0, 3.0, 2.0])
     [0.0, 1.0, 0.0, 0.0]
     """
-    return _extreme("max", builtins.max, xs, ties)
+    return _extreme("max", builtins.max, np.argmax, xs, ties)
 
 
 def min(*xs: Any, ties: Ties = "split") -> Any:
@@ -53,7 +59,7 @@ def min(*xs: Any, ties: Ties = "split") -> Any:
     *xs, ties
         As for `max`.
     """
-    return _extreme("min", builtins.min, xs, ties)
+    return _extreme("min", builtins.min, np.argmin, xs, ties)
 
 
 def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -71,6 +77,13 @@ def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     -------
     callable
 
+    Raises
+    ------
+    RuleError
+        If `f` is not callable.
+    CotangentError
+        When it runs, if its result has not the structure of its argument.
+
     References
     ----------
     Y. Bengio, N. Leonard, A. Courville, "Estimating or propagating gradients through stochastic
@@ -84,8 +97,25 @@ def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     3.0
     """
 
+    if not callable(f):
+        raise RuleError(
+            f"straight_through was given {f!r}, which is not callable.",
+            "Write straight_through(f)(x).",
+        )
+
     def run(x: Any) -> tuple[Any, Callable[[Any], Any]]:
-        return through(x) if has_bvar(x) else _of_floats(f(x)), lambda dzdy: dzdy
+        if has_bvar(x):
+            return through(x), lambda dzdy: dzdy
+        y = _of_floats(f(x))
+        if _outline(y) != _outline(x):
+            raise CotangentError(
+                f"{op.name} has a result of another structure than its argument, so that nothing "
+                "can go straight through.",
+                "Write an Op with the gradient that is meant.",
+                expected=_outline(x),
+                got=_outline(y),
+            )
+        return y, lambda dzdy: dzdy
 
     def through(x: Any) -> Any:
         return applied(op, (x,), {})
@@ -95,6 +125,14 @@ def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return through
 
 
+def _outline(value: Any) -> Any:
+    """The parts of a value down to their shapes; None for a value without numbers."""
+    parts = parts_of(value)
+    if parts is not None:
+        return [(key, _outline(part)) for key, part in parts]
+    return None if zero(value) is None else np.shape(value)
+
+
 def _of_floats(y: Any) -> Any:
     """A result of floats, so that it is on the tape like its argument."""
     if isinstance(y, (bool, int)):
@@ -102,21 +140,42 @@ def _of_floats(y: Any) -> Any:
     return y.astype(float) if getattr(y, "dtype", np.dtype(float)).kind in "biu" else y
 
 
-def _extreme(name: str, choose: Callable[..., Any], xs: tuple[Any, ...], ties: Ties) -> Any:
+def _extreme(
+    name: str,
+    choose: Callable[..., Any],
+    place_in: Callable[[Any], Any],
+    xs: tuple[Any, ...],
+    ties: Ties,
+) -> Any:
     if ties not in ("split", "first", "all"):
-        raise ValueError(f"ties is {ties!r}, and should be 'split', 'first' or 'all'")
+        raise UnhandledParameterError(
+            f"prelude.{name} was given ties={ties!r}.",
+            'Write ties="split", "first" or "all".',
+        )
     values = xs[0] if len(xs) == 1 else list(xs)
+    if not isinstance(values, (BVar, list, tuple, Mapping, np.ndarray)):
+        values = list(values)  # a generator, the values of a dict
 
     def run(values: Any) -> Any:
+        root = _root(values)
+        is_array = isinstance(root, np.ndarray)
         numbers = _in_a_row(values)
-        if not len(numbers):
-            raise ValueError(f"{name} of no numbers")
         plain = [_root(x) for x in numbers]
-        first = choose(range(len(plain)), key=plain.__getitem__)
+        if is_array:  # nan is the largest and the smallest, as NumPy has it
+            first = int(place_in(plain))
+        else:
+            first = choose(range(len(plain)), key=plain.__getitem__)
         tied = [i == first or (ties != "first" and x == plain[first]) for i, x in enumerate(plain)]
-        share = 1.0 / sum(tied) if ties == "split" else 1.0
-        weights = [share if meets else 0.0 for meets in tied]
-        return numbers[first], lambda dzdy: _spread(values, [dzdy * w for w in weights])
+        count = sum(tied) if ties == "split" else 1
+
+        def scaled_grad(dzdy: Any) -> Any:
+            if is_array:
+                return np.reshape(tied, root.shape) * (dzdy / count)
+            keys = [key for key, _ in parts_of(root) or ()]
+            dzdxs = [dzdy / count if meets else ZERO for meets in tied]
+            return rebuilt(root, list(zip(keys, dzdxs, strict=True)))
+
+        return numbers[first], scaled_grad
 
     return applied(Op(run, name=name), (values,), {})
 
@@ -126,11 +185,3 @@ def _in_a_row(values: Any) -> Any:
     if isinstance(root, Mapping):
         return [values[key] for key in root]
     return values.ravel() if isinstance(root, np.ndarray) else list(values)
-
-
-def _spread(values: Any, dzdxs: list[Any]) -> Any:
-    root = _root(values)
-    if isinstance(root, np.ndarray):
-        return np.reshape(np.stack(dzdxs), root.shape)
-    keys = [key for key, _ in parts_of(root) or ()]
-    return rebuilt(root, list(zip(keys, dzdxs, strict=True)))

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from backprop_lift.gradcheck.lines import Line, complex_slope, taylor_order
+from backprop_lift.gradcheck.lines import Line, taylor_order
 from backprop_lift.gradcheck.oracles import slope
+from backprop_lift.gradcheck.second_oracles import complex_slope
 
 
 def line_of(f, x, direction=None):

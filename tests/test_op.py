@@ -385,7 +385,7 @@ def test_no_grad_op_refuses_when_asked():
 
     assert "sorting has no gradient" in str(caught.value)
     assert caught.value.facts["why"] == "not written yet"
-    assert caught.value.facts["at"] == "argument 1"
+    assert caught.value.facts["at"] == "x"
     assert __file__ in caught.value.facts["called"]
 
 

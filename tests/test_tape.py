@@ -20,7 +20,8 @@ from backprop_lift import (
     twin_of,
     value_of,
 )
-from backprop_lift._tape import OPCODES, Accumulator, Tape, Token, fitted
+from backprop_lift._cotangent import Accumulator, fitted
+from backprop_lift._tape import OPCODES, Tape, Token
 from backprop_lift.errors import CotangentError, SpaceError, TapeError
 
 

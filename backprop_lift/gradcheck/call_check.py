@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..errors import CotangentError, LiftError
 from .calls import Call, coordinates_like, moving_places
 from .constancy import constancy_outcomes
 from .contracts import (
+    Handed,
     agree,
     contract_problems,
     gradient_coordinates,
@@ -156,6 +158,7 @@ class CallCheck:
             return True
         if not len(result):
             raise UntoldError("the result holds no real or complex numbers")
+        handed = Handed({**dict(zip(call.names, xs, strict=True)), "the result": y})
         try:
             gradient = gradient_coordinates(call, scaled_grad(result.cotangent(self.weights)))
         except Exception as error:
@@ -164,7 +167,6 @@ class CallCheck:
                 self._raised(error)
             return mistaken
         self._compare(gradient)
-        handed = {**dict(zip(call.names, xs, strict=True)), "the result": y}
         self._check_contract(scaled_grad, gradient, handed)
         if self.diagnose and any(o.verdict == "wrong" for o in self.report.outcomes):
             self.report.findings += diagnosed(call, self.weights, gradient, self._gradient_at)
@@ -222,7 +224,7 @@ class CallCheck:
             line = Line(call.evaluate, call.origin, u, result.vector, eps)
             outcome = judged(line, self.weights, analytic, floor, argument, at, self.tolerance)
             if outcome.verdict in ("noise", "no evidence", "wrong") and outcome.error > 0.0:
-                outcome = heard_again(outcome, call, self.weights, u)
+                outcome = heard_again(outcome, call, self.weights, u, floor, lambda: self._rounding)
             self.report.outcomes.append(outcome)
         if self.alone and len(call.places) > 1 and not any(self.report.failures()):
             self._compare_together(known, floor, eps)
@@ -240,14 +242,17 @@ class CallCheck:
             line, self.weights, float(gradient @ u), floor, "", "all arguments", self.tolerance
         )
         if together.verdict == "wrong":
-            together = heard_again(together, call, self.weights, u)
+            together = heard_again(together, call, self.weights, u, floor, lambda: self._rounding)
         if together.verdict == "wrong":
             self._problem("contract", f"the dot product test fails: {together}")
 
-    def _check_contract(self, scaled_grad: Any, gradient: Vector, handed: dict[str, Any]) -> None:
+    def _check_contract(self, scaled_grad: Any, gradient: Vector, handed: Handed) -> None:
         call, weights = self.call, self.weights
         try:
-            for text in contract_problems(call, scaled_grad, weights, gradient, self.rng, handed):
+            found = contract_problems(
+                call, scaled_grad, weights, gradient, self.rng, handed, lambda: self._rounding
+            )
+            for text in found:
                 self._problem("contract", text)
             if self.alone:
                 for text in unread_problems(call, self.twin, self.run, scaled_grad, weights):
@@ -272,6 +277,26 @@ class CallCheck:
                 self._problem(
                     "contract", f"the cotangent of {name} alone is another than among all"
                 )
+
+    @functools.cached_property
+    def _rounding(self) -> Vector:
+        """How much the rule's gradient changes with arguments that differ in their last digits.
+
+        The largest effect that any argument shows, for each: rounding strikes here and there.
+        """
+        call = self.call
+        eps = max(here.eps() for here in call.here)
+        scales = np.concatenate([here.scales() for here in call.here])
+        rng = np.random.default_rng(0)
+        at_origin = self._gradient_at(call.origin)
+        largest = 0.0
+        for _ in range(4 if at_origin is not None else 0):
+            near = call.origin * (1.0 + 64 * eps * rng.uniform(-1.0, 1.0, len(scales)))
+            there = self._gradient_at(near)
+            if there is not None:
+                effects = np.abs(there - at_origin) * scales
+                largest = max(largest, float(effects[np.isfinite(effects)].max(initial=0.0)))
+        return largest / scales
 
     def _gradient_at(self, vector: Vector) -> Vector | None:
         """The rule's gradient at other coordinates, or None where it has none."""

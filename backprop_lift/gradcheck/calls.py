@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._lift import Rule
 from .._registry import Entry, registry
+from .._rule import Rule
 from .coordinates import Coordinates
 from .leaves import at_path
 from .samples import Sample
@@ -38,9 +38,10 @@ class TimeIsUp(BaseException):
 
 @contextlib.contextmanager
 def limited(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeIsUp` in the block after some seconds; in the main thread only.
+    """Raise `TimeIsUp` in the block after some seconds of computing; in the main thread only.
 
-    An alarm that was set already goes on afterwards.
+    What waits for something is given four times as long, so that a busy machine makes no
+    difference to what computes. An alarm that was set already goes on afterwards.
     """
     if not seconds or threading.current_thread() is not threading.main_thread():
         yield
@@ -49,14 +50,18 @@ def limited(seconds: float | None) -> Iterator[None]:
     def ring(*_: Any) -> None:
         raise TimeIsUp
 
-    handler = signal.signal(signal.SIGALRM, ring)
-    # It rings again, for a function that swallows everything.
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, max(seconds / 10, 0.1))
+    # They ring again, for a function that swallows everything.
+    again = max(seconds / 10, 0.1)
+    handlers = [signal.signal(number, ring) for number in (signal.SIGVTALRM, signal.SIGALRM)]
+    computing = signal.setitimer(signal.ITIMER_VIRTUAL, seconds, again)
+    waiting = signal.setitimer(signal.ITIMER_REAL, 4 * seconds, again)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, left, interval)
-        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *waiting)
+        signal.setitimer(signal.ITIMER_VIRTUAL, *computing)
+        for number, handler in zip((signal.SIGVTALRM, signal.SIGALRM), handlers, strict=True):
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -86,19 +87,41 @@ def _outcome(
     )
 
 
-def heard_again(outcome: Outcome, call: Call, weights: Vector, direction: Vector) -> Outcome:
+def heard_again(
+    outcome: Outcome,
+    call: Call,
+    weights: Vector,
+    direction: Vector,
+    floor: float,
+    rounding: Callable[[], Vector],
+) -> Outcome:
     """The outcome of a derivative that differences leave in doubt, or find wrong, after a second look.
 
     Many digits settle it, for or against, where the function can be run on them. A complex step
     may confirm, but never refute: where a function is not analytic it is wrong without a sign, so
     it counts only where rule and differences agree with it.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    call : Call
+    weights : ndarray, shape (m,)
+    direction : ndarray, shape (n,)
+    floor : float
+        Size below which a derivative is rounding.
+    rounding : callable
+        Gives the changes of the rule's gradient that are rounding, shape (n,).
     """
     analytic = outcome.analytic
     exact = digits_slope(call, direction, weights)
     if exact is not None and exact.is_smooth and exact.value != 0.0 and math.isfinite(analytic):
         away = abs(analytic - exact.value) / abs(exact.value)
         right = away <= _ROUNDING
-        if right or (away > _MORE_THAN_TRUNCATION and _within(outcome, exact.value)):
+        wrong = away > _MORE_THAN_TRUNCATION and _within(outcome, exact.value)
+        if wrong:
+            slack = floor + 16 * float((rounding() * np.abs(direction)).max())
+            wrong = abs(analytic - exact.value) > slack
+        if right or wrong:
             return dataclasses.replace(
                 outcome, verdict="right" if right else "wrong", accepted=right,
                 numeric=exact.value, error=1e-12 * abs(exact.value),

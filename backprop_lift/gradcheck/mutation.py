@@ -1,8 +1,9 @@
 """Mutation: rules broken on purpose, to see whether their samples would tell.
 
-A mutant is an entry like a function's own, with a rule that has one mistake. It must not be found
-right. One that is, and gives another gradient all the same, is a fault of the checker; one that
-gives the same gradient on all samples shows that they are weak, or that the mistake is none.
+A mutant must not be found right. One that is, and gives another gradient on a sample all the same,
+is a fault of the checker. One that gives the same gradient on all samples is compared with the rule
+on many calls made from them: one that differs there shows that the samples are weak, and one that
+never does is no mistake, or changes a part that no call reaches.
 """
 
 from __future__ import annotations
@@ -10,45 +11,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import value_of
-from .._lift import Rule
 from .._registry import Entry, registry
 from .checking import check
-from .rule_sources import broken_functions
-from .samples import Sample
+from .equivalence import Cotangents, cotangents, difference, identity
+from .mutants import Mutant, mutants
+from .samples import Sample, perturbed, samples_of
+from .variants import variants
 from .verdicts import Report
 
-__all__ = ["Mutant", "MutationReport", "check_mutants", "mutants"]
+__all__ = ["MutationReport", "check_mutants"]
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Mutant:
-    """A rule broken on purpose.
-
-    Attributes
-    ----------
-    operator : str
-        The kind of mistake.
-    argument : str
-        Whose cotangent it spoils; empty where that is not known.
-    text : str
-        What was changed.
-    entry : Entry
-        To be checked in place of the function's own.
-    """
-
-    operator: str
-    argument: str
-    text: str
-    entry: Entry
-
-    def __str__(self) -> str:
-        return ", ".join(filter(None, [self.operator, self.argument, self.text]))
+# Cotangents whose relative difference is rounding; and one that a check would find.
+_ROUNDING: Final = 1e-8
+_TOLD: Final = 1e-4
+# Calls at which the rule and its mutants are compared, at most.
+_POINTS: Final = 120
 
 
 @dataclasses.dataclass(slots=True)
@@ -60,23 +42,44 @@ class MutationReport:
     name : str
     caught : list of (Mutant, Report)
         Not found right, or refused where the rule itself is not.
-    same : list of Mutant
-        Found right, with the gradient of the rule itself on all samples.
+    weak : list of (Mutant, Sample)
+        Told by no sample, but by a call made from one: a sample like it is missing.
+    equivalent : list of (Mutant, str)
+        No mistakes: the cotangents are those of the rule, with the proof.
+    unreached : list of (Mutant, str)
+        Changes of a part that no sample uses, nor any call made from one; with what is missing.
     missed : list of (Mutant, Report)
         Found right with another gradient.
     """
 
     name: str
     caught: list[tuple[Mutant, Report]] = dataclasses.field(default_factory=list)
-    same: list[Mutant] = dataclasses.field(default_factory=list)
+    weak: list[tuple[Mutant, Sample]] = dataclasses.field(default_factory=list)
+    equivalent: list[tuple[Mutant, str]] = dataclasses.field(default_factory=list)
+    unreached: list[tuple[Mutant, str]] = dataclasses.field(default_factory=list)
     missed: list[tuple[Mutant, Report]] = dataclasses.field(default_factory=list)
 
+    @property
+    def total(self) -> int:
+        """How many mutants there were."""
+        found = (self.caught, self.weak, self.equivalent, self.unreached, self.missed)
+        return sum(map(len, found))
+
     def __str__(self) -> str:
-        total = len(self.caught) + len(self.same) + len(self.missed)
-        lines = [f"{self.name}: {len(self.caught)} of {total} mutants caught"]
-        lines += [f"  no sample tells: {mutant}" for mutant in self.same]
+        lines = [f"{self.name}: {len(self.caught)} of {self.total} mutants caught"]
         lines += [f"  missed: {mutant}" for mutant, _ in self.missed]
+        lines += [
+            f"  no sample tells: {mutant}; a call like this one would: {_short(sample)}"
+            for mutant, sample in self.weak
+        ]
+        lines += [f"  no sample tells: {mutant}; {why}" for mutant, why in self.unreached]
+        lines += [f"  no mistake: {mutant}; {proof}" for mutant, proof in self.equivalent]
         return "\n".join(lines)
+
+
+def _short(sample: Sample) -> str:
+    text = " ".join(repr(sample).split())
+    return f"{text if len(text) < 100 else text[:97] + '...'} ({sample.origin})"
 
 
 def check_mutants(
@@ -99,19 +102,29 @@ def check_mutants(
         Of the function, where it is not that of the registry.
     diagnose : bool, optional
         Look for the mistake of each mutant, as if it were not known?
+
+    Returns
+    -------
+    MutationReport
     """
     entry = registry[f] if entry is None else entry
     samples = None if samples is None else list(samples)
-    unbroken = check(f, samples, entry=entry, seed=seed)
+    options: dict[str, Any] = {"seed": seed, "second_order": False}
+    unbroken = check(f, samples, entry=entry, **options)
     report = MutationReport(entry.name)
-    for mutant in mutants(entry):
-        broken = check(f, samples, entry=mutant.entry, seed=seed, diagnose=diagnose)
+    survivors = []
+    for mutant in mutants(entry, dict.fromkeys(a.partition("[")[0] for a in unbroken.arguments)):
+        broken = check(f, samples, entry=mutant.entry, diagnose=diagnose, **options)
         if not broken.right or len(broken.refusals) > len(unbroken.refusals):
             report.caught.append((mutant, broken))
         elif _same(unbroken, broken):
-            report.same.append(mutant)
+            survivors.append(mutant)
         else:
             report.missed.append((mutant, broken))
+    if survivors:
+        court = _Court(f, entry, unbroken.samples, report, seed)
+        for mutant in survivors:
+            court.judge(mutant)
     return report
 
 
@@ -124,160 +137,110 @@ def _same(unbroken: Report, broken: Report) -> bool:
     )
 
 
-def mutants(entry: Entry) -> Iterator[Mutant]:
-    """The rule of an entry, with one mistake at a time.
+class _Court:
+    """Where the rule of a function and mutants that no sample told are compared."""
 
-    Yields nothing where there is no rule to break: twins written by hand and composites.
-    """
-    rule = entry.rule
-    if not isinstance(rule, Rule):
-        return
-    rule.prepare()
-    key = next(name for name in ("grad", "derivative", "op") if rule.options[name] is not None)
-    given = rule.options[key]
-    if isinstance(given, Mapping):
-        for name, function in given.items():
-            for operator, text, broken in _broken(function, key, rule, None):
-                yield _mutant(entry, key, {**given, name: broken}, operator, name, text)
-        return
-    count = len(rule.wrt)
-    for i, name in enumerate(rule.wrt):
-        place = i if count > 1 else None
-        for operator, text, broken in _spoiled(given, key, rule, place):
-            yield _mutant(entry, key, broken, operator, name, text)
-    if count == 2 and key == "grad":
-        swapped = _around(given, lambda dzdxs: tuple(dzdxs)[::-1])
-        yield _mutant(entry, key, swapped, "swapped", rule.wrt[0], "")
-    if key != "op":
-        argument = rule.wrt[0] if count == 1 else ""
-        for operator, text, broken in _source_and_options(given, rule):
-            yield _mutant(entry, key, broken, operator, argument, text)
+    def __init__(
+        self, f: Any, entry: Entry, samples: list[Sample], report: MutationReport, seed: int
+    ) -> None:
+        self.f = f
+        self.entry = entry
+        self.report = report
+        self.seed = seed
+        rng = np.random.default_rng(seed)
+        self.points: list[Cotangents] = []
+        self.tried: set[str] = set()
+        for sample in _spread(f, samples, rng):
+            self.tried.add(sample.origin.partition(",")[0])
+            found = cotangents(f, sample, entry)
+            if found is not None:
+                self.points.append(found)
+            if len(self.points) == _POINTS:
+                break
 
-
-def _mutant(entry: Entry, key: str, broken: Any, operator: str, argument: str, text: str) -> Mutant:
-    rule = entry.rule
-    options = {**rule.options, key: broken, "wrt": rule.wrt}
-    changed = Rule(rule.original, rule.name, rule.where, options)
-    made = Entry(entry.original, "rule", entry.name, entry.where, changed, entry.samples)
-    made.make_twin = changed.make_twin
-    return Mutant(operator, argument, text, made)
-
-
-def _broken(
-    function: Any, key: str, rule: Rule, place: int | None
-) -> Iterator[tuple[str, str, Any]]:
-    yield from _spoiled(function, key, rule, place)
-    yield from _source_and_options(function, rule)
-
-
-def _spoiled(
-    function: Any, key: str, rule: Rule, place: int | None
-) -> Iterator[tuple[str, str, Any]]:
-    """The function of a rule with its outcome spoiled, or that of one of several arguments."""
-    for operator, spoil in _SPOILS.items():
-        if key == "derivative" and operator in ("transposed", "reversed"):
-            continue
-        change = _at_place(spoil, place)
-        if key == "op":
-            yield operator, "", _around_op(function, change)
+    def judge(self, mutant: Mutant) -> None:
+        """Say which of the three a mutant is: told by a call, no mistake, or out of reach."""
+        largest = 0.0
+        for point in self.points:
+            away = difference(point, cotangents(self.f, point.sample, mutant.entry))
+            if away > _TOLD and self._is_told(mutant, point.sample):
+                self.report.weak.append((mutant, point.sample))
+                return
+            if away <= _TOLD:
+                largest = max(largest, away)
+        proof = self._proof(mutant, largest)
+        if proof:
+            self.report.equivalent.append((mutant, proof))
         else:
-            yield operator, "", _around(function, change)
-    if key == "grad":
-        yield "dzdy ignored", "", _with_ones(function, place)
+            self.report.unreached.append((mutant, self._missing(mutant, largest)))
+
+    def _is_told(self, mutant: Mutant, sample: Sample) -> bool:
+        """Is the rule right at a call, and the mutant not?"""
+        options: dict[str, Any] = {"seed": self.seed, "second_order": False}
+        if not check(self.f, [sample], entry=self.entry, **options).right:
+            return False
+        return not check(self.f, [sample], entry=mutant.entry, diagnose=False, **options).right
+
+    def _proof(self, mutant: Mutant, largest: float) -> str:
+        if largest > _ROUNDING:
+            return ""
+        proof = identity(mutant.operator, mutant.argument, self.points, self.tried)
+        if proof:
+            return f"{proof} ({len(self.points)} calls)"
+        if mutant.operator == "option ignored":
+            count = sum(self._gives(point.sample, mutant.text) for point in self.points)
+            return f"the option changes no cotangent in {count} calls that give it" if count else ""
+        used = [point for point in self.points if self._uses(mutant, point)]
+        if not used:
+            return ""
+        return f"the same to {max(largest, 1e-16):.0e} in {len(used)} calls that use what is gone"
+
+    def _uses(self, mutant: Mutant, point: Cotangents) -> bool:
+        """Does the changed expression have a part in the cotangents at a call?"""
+        if mutant.poisoned is None:
+            return any(map(np.any, point.vectors))
+        return difference(point, cotangents(self.f, point.sample, mutant.poisoned)) > _ROUNDING
+
+    def _gives(self, sample: Sample, name: str) -> bool:
+        """Does a call give an option another value than its default?"""
+        p = inspect.signature(self.f).parameters.get(name) if _has_signature(self.f) else None
+        names = list(inspect.signature(self.f).parameters) if p is not None else []
+        given = dict(zip(names, sample.args, strict=False)) | sample.settings
+        return name in given and (p is None or repr(given[name]) != repr(p.default))
+
+    def _missing(self, mutant: Mutant, largest: float) -> str:
+        if largest > _ROUNDING:
+            return f"the cotangents differ by {largest:.0e}, less than a check can tell"
+        if mutant.operator == "option ignored":
+            return f"no call gives {mutant.text}"
+        return f"no call of {len(self.points)} uses what is gone"
 
 
-def _source_and_options(function: Any, rule: Rule) -> Iterator[tuple[str, str, Any]]:
-    yield from broken_functions(function)
-    for name in _asked(function):
-        p = rule.signature.parameters.get(name)
-        if p is not None and name not in rule.wrt and p.default is not p.empty:
-            yield "option ignored", name, _with_default(function, name, p.default)
-
-
-def _asked(function: Any) -> list[str]:
+def _has_signature(f: Any) -> bool:
     try:
-        return list(inspect.signature(function).parameters)
+        inspect.signature(f)
     except (ValueError, TypeError):
-        return []
+        return False
+    return True
 
 
-def _each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A change of numbers and arrays, also within a list of cotangents."""
-
-    def changed(dzdx: Any) -> Any:
-        if isinstance(dzdx, (list, tuple)):
-            return type(dzdx)(changed(part) for part in dzdx)
-        return dzdx if dzdx is None else change(dzdx)
-
-    return changed
-
-
-def _transposed(dzdx: Any) -> Any:
-    return np.swapaxes(dzdx, -1, -2) if np.ndim(value_of(dzdx)) >= 2 else dzdx
+def _spread(f: Any, samples: list[Sample], rng: np.random.Generator) -> list[Sample]:
+    """Samples, calls near them, and calls made from either."""
+    found = list(samples)
+    found += [perturbed(sample, rng, relative=0.3) for sample in samples]
+    kinds: list[list[Sample]] = [list(variants(f, s, _options_in_use(), rng)) for s in samples]
+    for k in range(max(map(len, kinds), default=0)):
+        found += [made[k] for made in kinds if k < len(made)]
+    return found
 
 
-def _reversed(dzdx: Any) -> Any:
-    return dzdx[..., ::-1] if np.ndim(value_of(dzdx)) >= 1 else dzdx
-
-
-_SPOILS: dict[str, Callable[[Any], Any]] = {
-    "zero": _each(lambda dzdx: dzdx * 0.0),
-    "negated": _each(lambda dzdx: -dzdx),
-    "doubled": _each(lambda dzdx: dzdx * 2.0),
-    "off by a thousandth": _each(lambda dzdx: dzdx * 1.001),
-    "conjugated": _each(lambda dzdx: np.conj(dzdx)),
-    "transposed": _each(_transposed),
-    "reversed": _each(_reversed),
-}
-
-
-def _at_place(spoil: Callable[[Any], Any], place: int | None) -> Callable[[Any], Any]:
-    if place is None:
-        return spoil
-
-    def change(dzdxs: Any) -> Any:
-        dzdxs = tuple(dzdxs)
-        return (*dzdxs[:place], spoil(dzdxs[place]), *dzdxs[place + 1 :])
-
-    return change
-
-
-def _around(function: Any, change: Callable[[Any], Any]) -> Any:
-    @functools.wraps(function)
-    def broken(*args: Any, **given: Any) -> Any:
-        return change(function(*args, **given))
-
-    return broken
-
-
-def _around_op(function: Any, change: Callable[[Any], Any]) -> Any:
-    @functools.wraps(function)
-    def broken(*args: Any, **given: Any) -> Any:
-        y, scaled_grad = function(*args, **given)
-        return y, lambda dzdy: change(scaled_grad(dzdy))
-
-    return broken
-
-
-def _with_ones(function: Any, place: int | None) -> Any:
-    """A rule that takes its cotangent to be one."""
-    one = _each(lambda dzdy: dzdy * 0.0 + 1.0)
-
-    @functools.wraps(function)
-    def broken(dzdy: Any, *args: Any, **given: Any) -> Any:
-        ignoring = function(one(dzdy), *args, **given)
-        if place is None:
-            return ignoring
-        right = tuple(function(dzdy, *args, **given))
-        return (*right[:place], tuple(ignoring)[place], *right[place + 1 :])
-
-    return broken
-
-
-def _with_default(function: Any, name: str, default: Any) -> Any:
-    @functools.wraps(function)
-    def broken(*args: Any, **given: Any) -> Any:
-        given[name] = default
-        return function(*args, **given)
-
-    return broken
+@functools.cache
+def _options_in_use() -> dict[str, list[Any]]:
+    """Values that the samples of any function give to options, by the names of these."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in registry:
+        for sample in samples_of(entry.original, entry=entry):
+            for name, value in sample.settings.items():
+                if value is None or isinstance(value, (bool, int, str, type, np.dtype)):
+                    found.setdefault(name, {}).setdefault(repr(value), value)
+    return {name: list(values.values())[:6] for name, values in found.items()}

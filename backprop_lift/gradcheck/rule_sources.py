@@ -10,6 +10,7 @@ import ast
 import copy
 import functools
 import linecache
+import math
 import types
 from collections.abc import Iterator
 from typing import Any, Final
@@ -25,8 +26,16 @@ _UNWRAPPED: Final = {
 }
 
 
-def broken_functions(function: Any) -> Iterator[tuple[str, str, Any]]:
+def broken_functions(
+    function: Any, *, poisoned: bool = False
+) -> Iterator[tuple[str, str, Any]]:
     """Versions of a Python function with one mistake each.
+
+    Parameters
+    ----------
+    function : function
+    poisoned : bool, optional
+        Make what would be left out nan instead, to see whether it is used at all?
 
     Yields
     ------
@@ -50,7 +59,7 @@ def broken_functions(function: Any) -> Iterator[tuple[str, str, Any]]:
         for operator, text, kept in _changes(site):
             changed = copy.deepcopy(node)
             there = [part for part in ast.walk(changed) if _is_site(part)][index]
-            tree = _replaced(changed, there, kept)
+            tree = _replaced(changed, there, _poisoned if poisoned else kept)
             try:
                 yield operator, text, _compiled(tree, function)
             except (SyntaxError, ValueError, TypeError):
@@ -94,6 +103,10 @@ def _right_signed(node: ast.BinOp) -> ast.expr:
     if isinstance(node.op, ast.Sub):
         return ast.UnaryOp(ast.USub(), node.right)
     return node.right
+
+
+def _poisoned(_: ast.AST) -> ast.expr:
+    return ast.Constant(math.nan)
 
 
 def _replaced(tree: Any, site: ast.AST, kept: Any) -> Any:

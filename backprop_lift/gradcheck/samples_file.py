@@ -9,13 +9,13 @@ file runs nothing, and names are looked up only in modules that are imported alr
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import enum
 import json
 import math
 import os
 import sys
-import tempfile
 import types
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,7 +27,14 @@ from .._space import fields_of, is_namedtuple, is_record, rebuilt
 from ..errors import SampleError
 from .samples import Sample
 
-__all__ = ["dumped", "loaded", "read_samples", "write_samples"]
+__all__ = [
+    "dumped",
+    "loaded",
+    "read_samples",
+    "said_sample",
+    "write_lines",
+    "write_samples",
+]
 
 _LARGEST: Final = 20_000
 _FIRST_LINE: Final = '{"backprop_lift samples": 1}'
@@ -197,6 +204,46 @@ def _needed(name: str) -> Any:
     return value
 
 
+def said_sample(name: str, call: Sample) -> dict[str, Any] | None:
+    """A call of a named function as what JSON can say, or None where it cannot."""
+    try:
+        entry: dict[str, Any] = {"function": name, "args": dumped(list(call.args))}
+        if call.settings:
+            entry["settings"] = {k: dumped(v) for k, v in call.settings.items()}
+    except SampleError:
+        return None
+    if call.wrt is not None:
+        entry["wrt"] = list(call.wrt)
+    if call.origin:
+        entry["origin"] = call.origin
+    return entry
+
+
+def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
+    """Write the lines of a samples file, sorted: aside first, then in place of what was there.
+
+    Raises
+    ------
+    SampleError
+        If it cannot be written; what was there is as it was.
+    """
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text("\n".join([_FIRST_LINE, *sorted(lines)]) + "\n", encoding="utf-8")
+        os.replace(aside, path)
+    except OSError as error:
+        raise SampleError(
+            f"The samples file {path} cannot be written.",
+            "Name a place that can be; what was there is as it was.",
+            why=error,
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
 def write_samples(path: str | os.PathLike[str], samples: Mapping[str, Iterable[Sample]]) -> int:
     """Write a samples file: aside first, then in place of what was there.
 
@@ -210,28 +257,21 @@ def write_samples(path: str | os.PathLike[str], samples: Mapping[str, Iterable[S
     -------
     int
         How many calls could not be said, and were left out.
+
+    Raises
+    ------
+    SampleError
+        If the file cannot be written.
     """
     lines, unsaid = set(), 0
     for name, calls in samples.items():
         for call in calls:
-            try:
-                entry: dict[str, Any] = {"function": name, "args": dumped(list(call.args))}
-                if call.settings:
-                    entry["settings"] = {k: dumped(v) for k, v in call.settings.items()}
-            except SampleError:
+            said = said_sample(name, call)
+            if said is None:
                 unsaid += 1
-                continue
-            if call.wrt is not None:
-                entry["wrt"] = list(call.wrt)
-            if call.origin:
-                entry["origin"] = call.origin
-            lines.add(json.dumps(entry, ensure_ascii=False))
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False
-    ) as aside:
-        aside.write("\n".join([_FIRST_LINE, *sorted(lines)]) + "\n")
-    os.replace(aside.name, path)
+            else:
+                lines.add(json.dumps(said, ensure_ascii=False))
+    write_lines(path, lines)
     return unsaid
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 from .._registry import Registry
@@ -58,7 +59,7 @@ def class_findings(
     methods: list[Finding] = []
     for name, function in members_of(cls).items():
         member = Public(name, function, "function", f"{public.home}.{name}")
-        samples = _method_calls(cls, function, calls, objects, pool)
+        samples = _method_calls(cls, name, function, calls, objects, pool)
         if samples:
             methods += findings_of(member, samples, pool, registry, source, seconds=seconds)
     return [_of_class(found[0], methods), *found[1:], *methods]
@@ -81,9 +82,22 @@ def _constructions(cls: type, calls: dict[int, list[Sample]], pool: Pool) -> lis
 
 
 def _method_calls(
-    cls: type, function: Any, calls: dict[int, list[Sample]], objects: list[Any], pool: Pool
+    cls: type,
+    name: str,
+    function: Any,
+    calls: dict[int, list[Sample]],
+    objects: list[Any],
+    pool: Pool,
 ) -> list[Sample]:
-    real = [s for s in calls.get(id(function), []) if s.args and isinstance(s.args[0], cls)]
+    """Calls of the function inside a method: with the object first, or the class, or neither."""
+    member = inspect.getattr_static(cls, name)
+    real = calls.get(id(function), [])
+    if isinstance(member, staticmethod):
+        return real or drawn(function, pool)
+    if isinstance(member, classmethod):
+        objects = [cls]
+    else:
+        real = [s for s in real if s.args and isinstance(s.args[0], cls)]
     if real or not objects or not only_computes(function):
         return real
     found = []

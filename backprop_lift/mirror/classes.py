@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 from .._bvar import has_bvar
-from .._lift import refusing
 from .._rebind import composite_of
+from .._refusal import refusing
 from ..errors import NoGradientError
 from .installed import still_holds
 from .members import members_of
-from .registered import checked_only, mirrors
+from .registered import checked_only, mirrors, refusal_docs
 
-__all__ = ["classes", "refusing_class"]
+__all__ = ["on_demand", "refusing_class"]
 
 _made: Final[dict[tuple[str, type], type]] = {}
 
 
-def classes(
-    module: str, **given: tuple[type, str, str]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a module that makes its classes late.
+def on_demand(module: str, **given: Any) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a module, for names that it does not hold.
 
     Parameters
     ----------
     module : str
         Its name.
-    **given : tuple
+    **given
         Of each class the original, the parameters of its constructor whose gradients were checked,
-        and the methods whose gradients were.
+        the methods whose gradients were, and the reasons for the others: it is made when it is
+        first asked for. Of each setting that functions of the package change the module of the
+        original: it is read there.
     """
 
     def getattr_(name: str) -> Any:
         if name not in given:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        original, differentiable, methods = given[name]
-        made = _mirrored_class(module, original, differentiable, methods.split())
+        if not isinstance(given[name], tuple):
+            return getattr(given[name], name)
+        original, differentiable, methods, *rest = given[name]
+        reasons = rest[0] if rest else {}
+        made = _mirrored_class(module, original, differentiable, methods.split(), reasons)
         setattr(sys.modules[module], name, made)
         return made
 
@@ -48,17 +52,24 @@ def classes(
     return getattr_, dir_
 
 
-def _mirrored_class(module: str, original: type, differentiable: str, methods: list[str]) -> type:
+def _mirrored_class(
+    module: str, original: type, differentiable: str, methods: list[str], reasons: dict[str, str]
+) -> type:
     """A class whose objects may be made of BVars, and whose checked methods take them."""
     key = module.partition(".")[0], original
     known = _made.get(key)
     if known is not None:
         return known
-    still_holds(original)
+    try:
+        still_holds(original)
+    except NoGradientError as error:
+        refused: type = refusing_class(original, error.sentence, module)
+        _made[key] = refused
+        return refused
     lifted = composite_of(original, mirrors)
     members = {
-        name: _member(original, lifted, name, checked=name in methods)
-        for name in members_of(original)
+        name: _member(original, lifted, f"{module}.{original.__name__}", name, reason)
+        for name, reason in _with_reasons(original, methods, reasons).items()
     }
     members["__init__"] = _constructor(original, lifted, differentiable)
     made = _subclass(lifted, original, module, members)
@@ -66,16 +77,50 @@ def _mirrored_class(module: str, original: type, differentiable: str, methods: l
     return made
 
 
+def _with_reasons(original: type, methods: list[str], reasons: dict[str, str]) -> dict[str, str]:
+    """The members of a class with the reasons why they refuse; empty for those that do not."""
+    return {
+        name: "" if name in methods else reasons.get(name, "it was not checked")
+        for name in members_of(original)
+    }
+
+
 def _subclass(base: type, original: type, module: str, members: dict[str, Any]) -> type:
     names = {
         "__module__": module,
         "__qualname__": original.__qualname__,
         "__doc__": original.__doc__,
+        "__mirrors__": original,
         **members,
     }
     if "__slots__" in vars(original):
         names["__slots__"] = ()
-    return type(base)(original.__name__, (base,), names)
+    made: type = _kind_of(type(base))(original.__name__, (base,), names)
+    return made
+
+
+@functools.cache
+def _kind_of(kind: Any) -> Any:
+    """A metaclass whose classes count the objects of their originals as their own.
+
+    Functions of the package that are called with plain values give objects of the original class.
+    """
+
+    class Mirrored(kind):  # type: ignore[misc]
+        def __instancecheck__(self, thing: Any) -> bool:
+            original = vars(self).get("__mirrors__")
+            if original is None:
+                return bool(super().__instancecheck__(thing))
+            return isinstance(thing, original)
+
+        def __subclasscheck__(self, other: type) -> bool:
+            original = vars(self).get("__mirrors__")
+            if original is None:
+                return bool(super().__subclasscheck__(other))
+            return issubclass(other, original)
+
+    Mirrored.__name__ = Mirrored.__qualname__ = kind.__name__
+    return Mirrored
 
 
 def _constructor(original: Any, lifted: Any, differentiable: str) -> Any:
@@ -91,27 +136,32 @@ def _constructor(original: Any, lifted: Any, differentiable: str) -> Any:
     return _named(__init__, plainly)
 
 
-def _member(original: type, lifted: type, name: str, *, checked: bool) -> Any:
+def _member(original: type, lifted: type, home: str, name: str, reason: str) -> Any:
     """A method or property that leaves plain objects to the original's."""
     plain = inspect.getattr_static(original, name)
     rebound = inspect.getattr_static(lifted, name)
     if isinstance(plain, property):
-        read = _method(plain.fget, rebound.fget, original, name, checked=checked)
-        return property(read, rebound.fset, rebound.fdel, plain.__doc__)
-    return _method(plain, rebound, original, name, checked=checked)
+        read = _method(plain.fget, rebound.fget, f"{home}.{name}", reason)
+        return property(read, rebound.fset, rebound.fdel, read.__doc__)
+    if isinstance(plain, (staticmethod, classmethod)):
+        return type(plain)(_method(plain.__func__, rebound.__func__, f"{home}.{name}", reason))
+    return _method(plain, rebound, f"{home}.{name}", reason)
 
 
-def _method(plainly: Any, rebound: Any, original: type, name: str, *, checked: bool) -> Any:
-    if not checked:
-        full = f"{original.__module__}.{original.__qualname__}.{name}"
-        rebound = refusing(plainly, full, f"{original.__name__}.{name} was not checked")
+def _method(plainly: Any, rebound: Any, full: str, reason: str) -> Any:
+    if reason:
+        rebound = refusing(plainly, full, reason)
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if has_bvar(self) or has_bvar(args) or has_bvar(kwargs):
-            return rebound(self, *args, **kwargs)
-        return plainly(self, *args, **kwargs)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        if has_bvar(args) or has_bvar(kwargs):
+            return rebound(*args, **kwargs)
+        return plainly(*args, **kwargs)
 
-    return _named(method, plainly)
+    _named(method, plainly)
+    if reason:
+        method.__doc__ = refusal_docs(reason, plainly)
+        method.__not_differentiable__ = reason  # type: ignore[attr-defined]
+    return method
 
 
 def _named(method: Any, like: Any) -> Any:
@@ -134,10 +184,9 @@ def refusing_class(original: Any, reason: str, home: str) -> Any:
             )
         inner(self, *args, **kwargs)
 
-    docs = f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip()
     members = {
         "__init__": _named(__init__, inner),
-        "__doc__": docs,
+        "__doc__": refusal_docs(reason, original),
         "__not_differentiable__": reason,
     }
     try:

@@ -1,23 +1,26 @@
-"""The command line: ``backprop-lift mirror``, ``why`` and ``check``."""
+"""The command line: ``backprop-lift mirror``, ``check`` and ``why``."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import importlib
+import signal
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from .._registry import Registry, registry
 from ..errors import LiftError, MirrorError
 from . import report
+from .check_command import check, notes, samples_given
 from .ledger import Ledger
 from .make import folder_of, mirror_of
 from .page import page_text
-from .recording import recorded_while
+from .store import Store
 from .survey import quietly_imported
+from .why import Place, story
 from .write import LEDGER, compared, write, write_beside
 
 __all__ = ["main"]
@@ -40,13 +43,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "" not in sys.path:
         sys.path.insert(0, "")  # as for `python -m`: what one works on is found
     try:
-        return int(given.run(given))
+        with _ended_by_signal():
+            report.needs_rich()
+            return int(given.run(given))
     except LiftError as error:
+        print(f"backprop-lift: {_in_a_line(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
         print(f"backprop-lift: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("backprop-lift: interrupted; nothing was written.", file=sys.stderr)
+        print(f"backprop-lift: interrupted; {given.interrupted}", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """Let a request to end be an interruption, after which nothing is left behind."""
+
+    def ended(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, ended)
+    except ValueError:  # no main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _in_a_line(error: LiftError) -> str:
+    facts = "; ".join(f"{name}: {fact}" for name, fact in error.facts.items())
+    pieces = (error.sentence, facts and f"({facts})", error.remedy)
+    return " ".join(" ".join(filter(None, pieces)).split())
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,33 +99,33 @@ def _parser() -> argparse.ArgumentParser:
     mirror.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 where the mirror is not current"
     )
-    mirror.add_argument(
-        "--recheck", action="store_true", help="check again what the ledger has found already"
-    )
-    mirror.add_argument("--samples", metavar="FILE", default="", help="calls to check on")
-    mirror.add_argument(
-        "--record", metavar="COMMAND", default="",
-        help="record calls while the package's tests run: 'pytest --pyargs mylib'",
-    )  # fmt: skip
-    mirror.add_argument(
-        "--before", metavar="CODE", default="",
-        help="Python code that sets the package up before its gradients are checked",
-    )  # fmt: skip
+    _how(mirror)
     mirror.add_argument("--html", metavar="FILE", default="", help="write a report for browsers")
-    mirror.add_argument(
-        "--registry", metavar="MODULE[:NAME]", default="",
-        help="import a module that registers rules; its registry NAME is the one in force",
+    mirror.set_defaults(run=_mirror, interrupted="nothing was written.")
+    checking = commands.add_parser(
+        "check", help="check the gradients of a package; exit 1 where something is wrong"
+    )
+    checking.add_argument("package", metavar="PACKAGE", help="import name of an installed package")
+    checking.add_argument(
+        "--function", metavar="NAME", action="append", default=[],
+        help="only this one: a name, or a pattern such as '*_grad'; may be repeated",
     )  # fmt: skip
-    mirror.set_defaults(run=_mirror)
-    why = commands.add_parser("why", help="explain the status of a function")
+    _how(checking)
+    checking.add_argument(
+        "--mutate", action="store_true",
+        help="break each rule on purpose, and report which breakages no sample tells",
+    )  # fmt: skip
+    checking.add_argument("--json", metavar="FILE", default="", help="write the findings as JSON")
+    checking.add_argument("--junit", metavar="FILE", default="", help="write them as JUnit's XML")
+    checking.set_defaults(
+        run=lambda given: check(given, _registry(given.registry)),
+        interrupted="what was found is kept, and the next run goes on from there.",
+    )
+    why = commands.add_parser("why", help="tell the story of a function")
     why.add_argument("function", metavar="NAME", help="dotted name: mylib.f")
     _where(why)
-    why.set_defaults(run=_why)
-    check = commands.add_parser("check", help="check the gradients of a package, write nothing")
-    check.add_argument("package", metavar="PACKAGE")
-    check.add_argument("--samples", metavar="FILE", default="", help="calls to check on")
-    check.add_argument("--registry", metavar="MODULE[:NAME]", default="")
-    check.set_defaults(run=_check)
+    _rules(why)
+    why.set_defaults(run=_why, interrupted="")
     return parser
 
 
@@ -97,27 +136,64 @@ def _where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", default="", help="import name of the mirror")
 
 
+def _how(parser: argparse.ArgumentParser) -> None:
+    """The options of checks."""
+    parser.add_argument("--samples", metavar="FILE", default="", help="calls to check on")
+    parser.add_argument(
+        "--record", metavar="COMMAND", default="",
+        help="record calls while a command runs: 'pytest --pyargs mylib'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", metavar="N", type=_count, default=0, help="end the recorded command after N"
+    )
+    parser.add_argument(
+        "--recheck", action="store_true", help="check again what has been found already"
+    )
+    parser.add_argument(
+        "--before", metavar="CODE", default="",
+        help="Python code that sets the package up before its gradients are checked",
+    )  # fmt: skip
+    parser.add_argument(
+        "--jobs", metavar="N", type=_count, default=0, help="checks at once; one a processor"
+    )
+    _rules(parser)
+
+
+def _rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--registry", metavar="MODULE[:NAME]", default="",
+        help="import a module that registers rules; its registry NAME is the one in force",
+    )  # fmt: skip
+
+
 def _mirror(given: argparse.Namespace) -> int:
     _imported(given.package)
     folder, name = folder_of(given.package, given.out, given.name)
     rules = _registry(given.registry)
-    before = None if given.recheck else _ledger(folder)
-    with report.progress() as progress, tempfile.TemporaryDirectory() as aside:
+    there = _ledger(folder)
+    store = Store(given.package)
+    ledgers = [] if given.recheck else [there] if given.check else [there, store.read()]
+    with report.progress() as progress:
         samples = [given.samples] if given.samples else []
-        if given.record:
-            progress(f"recording calls while {given.record} runs", 0, 0)
-            samples.append(str(Path(aside) / "recorded.jsonl"))
-            recorded_while(given.record, given.package, Path(samples[-1]))
-        made = mirror_of(
-            given.package,
-            name,
-            ledger=before,
-            samples=samples,
-            rules=rules,
-            before_checks=given.before,
-            check=not given.check,
-            progress=progress,
-        )
+        if not given.check:
+            samples = samples_given(given, store, progress)
+        try:
+            made = mirror_of(
+                given.package,
+                name,
+                ledgers=ledgers,
+                samples=samples,
+                rules=rules,
+                before_checks=given.before,
+                check=not given.check,
+                jobs=given.jobs,
+                progress=progress,
+                begin=store.begin,
+                keep=store.keep,
+            )
+        finally:
+            if not given.check:
+                store.save()
     beside = made.beside if given.out else {}
     if given.check:
         difference = compared(folder, made.files, beside)
@@ -133,9 +209,10 @@ def _mirror(given: argparse.Namespace) -> int:
         write_beside(
             Path(given.html).parent, {Path(given.html).name: page_text(made.plan, made.ledger)}
         )
-    report.show(made.plan, made.ledger)
+    report.show(made.plan)
     said = "was up to date" if current else "is written"
     print(f"{folder} {said}: import {name}")
+    notes(made.findings, store, samples)
     return 0
 
 
@@ -145,11 +222,17 @@ def _imported(package: str) -> None:
         quietly_imported(package)
 
 
-def _ledger(folder: Path) -> Ledger | None:
+def _ledger(folder: Path) -> Ledger:
+    """The ledger of a mirror; an empty one where there is none."""
     path = folder / LEDGER
     if not path.is_file():
-        return None
-    return Ledger.read(path.read_text(encoding="utf-8"), path)
+        return Ledger()
+    try:
+        return Ledger.read(path.read_text(encoding="utf-8"), path)
+    except UnicodeDecodeError:
+        raise MirrorError(
+            f"{path} is no text.", "Delete it; the next run writes it anew."
+        ) from None
 
 
 def _registry(said: str) -> Registry:
@@ -159,7 +242,7 @@ def _registry(said: str) -> Registry:
     module, _, name = said.partition(":")
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:
         raise MirrorError(
             f"--registry names {module}, which cannot be imported.",
             "Name a module that can be; it registers rules when it is imported.",
@@ -181,33 +264,11 @@ def _why(given: argparse.Namespace) -> int:
     package = given.function.partition(".")[0]
     _imported(package)
     folder, _ = folder_of(package, given.out, given.name)
-    ledger = _ledger(folder)
-    if ledger is None:
-        raise MirrorError(
-            f"There is no ledger of {package} at {folder}.",
-            f"Write the mirror first: backprop-lift mirror {package}",
-        )
-    found = [f for f in ledger if f.function == given.function]
-    short = given.function.rpartition(".")[2]
-    found = found or [f for f in ledger if f.function.rpartition(".")[2] == short]
-    if not found:
-        raise MirrorError(
-            f"The ledger of {package} knows no function {given.function}.",
-            "Give its dotted name as the mirror has it.",
-        )
-    report.explain(found)
-    return 0
-
-
-def _check(given: argparse.Namespace) -> int:
-    samples = [given.samples] if given.samples else []
-    rules = _registry(given.registry)
-    with report.progress() as progress:
-        made = mirror_of(given.package, samples=samples, rules=rules, progress=progress)
-    report.show(made.plan, made.ledger)
-    failed = [
-        f for f in made.ledger if f.argument == "-" and f.detail.startswith("its check failed")
+    store = Store(package)
+    places = [
+        Place(folder / LEDGER, _ledger(folder), store.calls_of),
+        Place(store.ledger, store.read(), store.calls_of),
     ]
-    for finding in failed:
-        print(f"{finding.function}: {finding.detail}")
-    return 1 if failed else 0
+    for line in story(given.function, places, _registry(given.registry)):
+        print(line)
+    return 0

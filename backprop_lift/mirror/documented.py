@@ -13,6 +13,8 @@ _SECTION: Final = re.compile(r"^(\w[\w ]*)\n-{3,}\s*$", re.M)
 _ENTRY: Final = re.compile(r"^(\*{0,2}\w+(?:, *\w+)*) *: *(.*)$")
 _SHAPE: Final = re.compile(r"shape *[=:]? *[(\[]([^)\]]*)[)\]]")
 _CHOICE: Final = re.compile(r"[{(\[]\s*(['\"][^})\]]*)[})\]]")
+_QUOTED: Final = re.compile(r"(?:``|['\"])+([\w-]+)(?:``|['\"])+")
+_FEW: Final = 8
 # Dimensions that docstrings give names to.
 _MANY: Final = 4
 
@@ -52,26 +54,33 @@ def documented(function: Any) -> tuple[dict[str, Documented], list[Documented]]:
 
 
 def _entries(section: str) -> list[Documented]:
-    found = []
+    found: list[tuple[str, str, list[str]]] = []
     for line in section.split("\n"):
         entry = _ENTRY.match(line)
         if entry is not None:
-            for name in entry.group(1).split(","):
-                found.append(_said(name.strip(" *"), entry.group(2)))
-    return found
+            found.append((entry.group(1), entry.group(2), []))
+        elif found and line.startswith(" "):
+            found[-1][2].append(line)
+    return [
+        _said(name.strip(" *"), text, "\n".join(more))
+        for names, text, more in found
+        for name in names.split(",")
+    ]
 
 
-def _said(name: str, text: str) -> Documented:
-    """What the type of an entry says."""
+def _said(name: str, text: str, more: str) -> Documented:
+    """What the type of an entry says, and the choices that its description names."""
     shape = _SHAPE.search(text)
     if shape is not None:
         return Documented(name, "array", _dimensions(shape.group(1)))
     choice = _CHOICE.search(text)
-    if choice is not None:
-        return Documented(
-            name, "choice", choices=tuple(re.findall(r"['\"]([^'\"]+)", choice.group(1)))
-        )
     words = text.lower()
+    if choice is not None:
+        choices = re.findall(r"['\"]([^'\"]+)", choice.group(1))
+        return Documented(name, "choice", choices=tuple(choices))
+    if re.search(r"\bstr(ing)?\b", words):
+        choices = list(dict.fromkeys(_QUOTED.findall(more)))[:_FEW]
+        return Documented(name, "choice" if choices else "", choices=tuple(choices))
     for kind, names in _KINDS.items():
         if any(re.search(rf"\b{word}", words) for word in names):
             return Documented(name, kind)

@@ -27,10 +27,11 @@ from .documented import Documented, documented
 from .members import own_init
 from .pool import Pool, parameters_of
 from .purity import only_computes
+from .settled import settled
 
-__all__ = ["answers", "drawn", "result_of"]
+__all__ = ["answers", "drawn", "result_of", "suggested"]
 
-_TRIES: Final = 160
+_TRIES: Final = 240
 _WANTED: Final = 4
 _SECONDS: Final = 4.0
 _BY_POSITION: Final = (
@@ -49,26 +50,57 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
         Values by parameter name.
     """
     parameters = parameters_of(function)
-    needed = [p for p in parameters if p.default is p.empty and p.kind in _BY_POSITION]
-    if not needed:  # it wants one or another of its options
-        needed = [p for p in parameters if p.default is None and p.kind in _BY_POSITION][:1]
-    if not needed or len(needed) > 12 or needed != parameters[: len(needed)]:
-        return []
     if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
         return []
     body = own_init(function) if isinstance(function, type) else function
     if not only_computes(getattr(body, "__func__", body)):
         return []
+    until = time.process_time() + _SECONDS
+    for given in _given(parameters, documented(function)[0], pool):
+        found = _accepted(function, given, pool, until)
+        if found:
+            return found
+    return []
+
+
+def _given(
+    parameters: list[inspect.Parameter], said: dict[str, Documented], pool: Pool
+) -> Iterator[list[inspect.Parameter]]:
+    """Which parameters to give: those that must be, then with options of which some must be."""
+    needed = [p for p in parameters if p.default is p.empty and p.kind in _BY_POSITION]
+    if len(needed) > 12 or needed != parameters[: len(needed)]:
+        return
+    options = [p for p in parameters if p.default is None and p.kind is not p.POSITIONAL_ONLY]
+    if needed:
+        yield needed
+    else:
+        yield from ([p] for p in options[:1])
+        yield from ([p, p] for p in parameters if p.kind is p.VAR_POSITIONAL)
+    told = [p for p in options if (p.name in said and said[p.name].kind) or pool.of(p.name)][:6]
+    yield from ([*needed, p] for p in told)
+    yield from ([*needed, *pair] for pair in itertools.combinations(told, 2))
+    if len(told) > 2:
+        yield [*needed, *told]
+    numbers = [p for p in parameters if type(p.default) in (int, float)]
+    if not needed and numbers:
+        yield numbers
+
+
+def _accepted(
+    function: Any, given: list[inspect.Parameter], pool: Pool, until: float
+) -> list[Sample]:
+    """The calls that a function answers, among those that give it some of its parameters."""
     found: list[Sample] = []
     scalars = 0
-    started = time.perf_counter()
-    for args in itertools.islice(_candidates(function, needed, pool), _TRIES):
-        if time.perf_counter() - started > _SECONDS:
+    for args in itertools.islice(_candidates(function, given, pool), _TRIES):
+        if time.process_time() > until:
             break
-        sample = Sample(args, {}, "drawn")
         arrays = any(isinstance(a, np.ndarray) for a in args)
         if scalars >= _WANTED and not arrays:
             continue
+        count = sum(p.default is p.empty for p in given)
+        names = [p.name for p in given[count:]]
+        sample = Sample(args[:count], dict(zip(names, args[count:], strict=True)), "drawn")
         if answers(function, sample):
             found.append(sample)
             scalars += not arrays
@@ -78,40 +110,57 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
 
 
 def _candidates(
-    function: Any, needed: list[inspect.Parameter], pool: Pool
+    function: Any, given: list[inspect.Parameter], pool: Pool
 ) -> Iterator[tuple[Any, ...]]:
     """Arguments to try: values seen under the parameters' names, then numbers of ordinary sizes."""
-    rng = np.random.default_rng(sum(map(ord, "".join(p.name for p in needed))))
+    rng = np.random.default_rng(sum(map(ord, "".join(p.name for p in given))))
     said = documented(function)[0]
-    known = [
-        _fitting(pool.of(p.name), said.get(p.name)) or _by_annotation(p.annotation) for p in needed
-    ]
+    known = [_known(p, said.get(p.name), pool) for p in given]
     if all(known):
         single = [[v for v in values if np.size(v) == 1] or values for values in known]
         for choice in (single, known):
             for k in range(6):
-                yield tuple(values[k % len(values)] for values in choice)
+                aligned = [values[k % len(values)] for values in choice]
+                if len({id(value) for value in aligned}) == len(aligned):
+                    yield tuple(aligned)
+                else:  # q1 and q2 are two
+                    yield tuple(values[(k + i) % len(values)] for i, values in enumerate(choice))
                 yield tuple(values[rng.integers(len(values))] for values in choice)
         for k in range(4):
             yield tuple(_as_floats(values[k % len(values)], rng) for values in known)
-    if any(p.name in said and said[p.name].kind for p in needed):
+    tried = [pool.tried(p.name) or values for p, values in zip(given, known, strict=True)]
+    if any(tried) and tried != known:
+        for _ in range(36):
+            yield tuple(
+                values[rng.integers(len(values))] if values else _number(rng) for values in tried
+            )
+    if any(p.name in said and said[p.name].kind for p in given):
         for _ in range(12):
             yield tuple(
                 values[rng.integers(len(values))] if values else _as_said(said.get(p.name), rng)
-                for p, values in zip(needed, known, strict=True)
+                for p, values in zip(given, known, strict=True)
             )
     for make, times in _KINDS:
         for _ in range(times):
             yield tuple(
                 values[rng.integers(len(values))] if values else make(rng) for values in known
             )
-    for makers in _mixtures(len(needed), rng):
+    for makers in _mixtures(len(given), rng):
         yield tuple(
             values[rng.integers(len(values))] if values else make(rng)
             for make, values in zip(makers, known, strict=True)
         )
         if any(known):
             yield tuple(make(rng) for make in makers)
+
+
+def _known(p: inspect.Parameter, said: Documented | None, pool: Pool) -> list[Any]:
+    """Values that are known to suit a parameter."""
+    if type(p.default) in (int, float):
+        return [float(p.default)]
+    if said is not None and said.kind == "choice":
+        return list(said.choices)
+    return _fitting(pool.of(p.name), said) or _by_annotation(p.annotation)
 
 
 def _mixtures(count: int, rng: np.random.Generator) -> Iterator[Sequence[_Maker]]:
@@ -121,6 +170,15 @@ def _mixtures(count: int, rng: np.random.Generator) -> Iterator[Sequence[_Maker]
     else:
         for _ in range(30):
             yield [_MIXED[rng.integers(len(_MIXED))] for _ in range(count)]
+
+
+def suggested(function: Any, p: inspect.Parameter) -> list[Any]:
+    """Values for an option that its documentation or annotation says to be numbers."""
+    said = documented(function)[0].get(p.name)
+    rng = np.random.default_rng(sum(map(ord, p.name)))
+    if said is not None and said.kind in ("number", "array"):
+        return [_as_said(said, rng) for _ in range(2)]
+    return [_fraction(rng)] if said is None and p.default is None else []
 
 
 def _fitting(values: list[Any], said: Documented | None) -> list[Any]:
@@ -192,7 +250,7 @@ _MIXED: Final[tuple[_Maker, ...]] = (_fraction, _pair, _array(3), _array(3, 2))
 
 # What to try, and how often. Ones with numbers come first: where they do, few arrays follow.
 _KINDS: Final[tuple[tuple[_Maker, int], ...]] = (
-    (_number, 24), (_fraction, 6), (_array(3), 3), (_array(4), 3), (_array(3, 3), 3),
+    (_number, 60), (_fraction, 6), (_array(3), 3), (_array(4), 3), (_array(3, 3), 3),
     (_array(4, 4), 3), (_pair, 4), (_array(2), 2), (_array(7), 2), (_array(6), 2),
 )  # fmt: skip
 
@@ -201,10 +259,14 @@ def result_of(function: Any, sample: Sample) -> Any:
     """The result of a call, or None where it fails."""
     try:
         with quiet(), limited(1.0):
-            args = [copied(value) for value in sample.args]
-            return function(*args, **{k: copied(v) for k, v in sample.settings.items()})
+            return _called(function, sample)
     except (Exception, SystemExit, TimeIsUp):
         return None
+
+
+def _called(function: Any, sample: Sample) -> Any:
+    args = [copied(value) for value in sample.args]
+    return settled(function)(*args, **{name: copied(v) for name, v in sample.settings.items()})
 
 
 def answers(function: Any, sample: Sample) -> bool:
@@ -212,12 +274,13 @@ def answers(function: Any, sample: Sample) -> bool:
     rng = np.random.default_rng(0)
     try:
         with quiet(), limited(1.0):
-            here = Coordinates(function(*(copied(a) for a in sample.args)))
+            here = Coordinates(_called(function, sample))
             if not len(here) or not np.isfinite(here.vector).any():
                 return False
             for relative in (1e-3, 1e-8):  # some take nothing that is not almost a rotation
                 try:
-                    there = Coordinates(function(*perturbed(sample, rng, relative=relative).args))
+                    near = perturbed(sample, rng, relative=relative)
+                    there = Coordinates(_called(function, near))
                 except Exception:
                     continue
                 return not np.array_equal(here.vector, there.vector, equal_nan=True)

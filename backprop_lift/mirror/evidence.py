@@ -17,9 +17,10 @@ from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
-from .drawing import drawn
-from .ledger import Finding
-from .pool import Pool, parameters_of
+from .drawing import drawn, suggested
+from .ledger import FAILED, Finding
+from .pool import Pool, parameters_of, takes_nothing
+from .settled import settled
 from .survey import Public
 from .twins import by_body
 
@@ -72,14 +73,15 @@ class _Judge:
 
     def __init__(self, public: Public, registry: Registry, source: str, seconds: float) -> None:
         self.name = public.home
-        self.function = public.value
+        self.original = public.value
+        self.function = settled(public.value)
         self.registry = registry
         self.source = source
         self.seconds = seconds
-        self.started = time.perf_counter()
+        self.started = time.process_time()
 
     def findings(self) -> list[Finding]:
-        entry = self.registry.find(self.function)
+        entry = self.registry.find(self.original)
         if entry is not None and entry.kind == "no grad":
             return [self._whole("noGrad", entry.reason or "its author marked it no_grad")]
         if entry is not None and entry.kind != "composite" and self._is_foreign():
@@ -90,13 +92,15 @@ class _Judge:
             return [self._whole(status, detail), *(right if status == "lifted" else [])]
         if entry is not None and entry.kind != "composite":
             return self._checked(entry, _STATUS.get(entry.kind, "lifted"))
+        if takes_nothing(self.original):
+            return [self._whole("as it is", "it takes no arguments")]
         if not self.samples:
             return [self._whole("noGrad", "no sample: no example calls it, and drawn calls fail")]
         constant = self._without_floats()
         if constant is not None:
             return constant
         try:
-            twin = by_body(self.function, self.registry)
+            twin = settled(by_body(self.original, self.registry))
         except Exception as error:
             return [self._whole("noGrad", _sentence(error))]
         entry = Entry(self.function, "composite", dotted_name(self.function), "")
@@ -110,7 +114,7 @@ class _Judge:
 
     def _has_time(self) -> bool:
         """Is there time for more than real calls?"""
-        return time.perf_counter() - self.started < self.seconds
+        return time.process_time() - self.started < self.seconds
 
     def _whole(self, verdict: str, detail: str, report: Report | None = None) -> Finding:
         calls = len(report.samples) if report is not None else 0
@@ -138,7 +142,7 @@ class _Judge:
         ):
             return None
         entry = Entry(self.function, "locally constant", dotted_name(self.function), "")
-        entry._twin = _rooted(self.function)
+        entry._twin = _on_roots(self.function)
         found = self._checked(entry, "locally constant")
         return found if found[0].verdict == "locally constant" else None
 
@@ -159,7 +163,7 @@ class _Judge:
         limit = 2 if isinstance(self.function, np.vectorize) else 6
         report = check(self.function, samples, limit=limit, seconds=self.seconds, entry=entry)
         if samples is not None and _is_in_doubt(report) and self._has_time():
-            more = drawn(self.function, self.pool)
+            more = drawn(self.original, self.pool)
             if more:
                 again = check(self.function, more, limit=4, seconds=self.seconds, entry=entry)
                 report.extend(again)
@@ -190,7 +194,7 @@ class _Judge:
         refuted = next((o for o in outcomes if not o.accepted), None)
         verdicts = {o.verdict for o in outcomes}
         if refuted is not None:
-            word, detail = ("wrong" if refuted.verdict == "wrong" else "refuted"), str(refuted)
+            word, detail = refuted.verdict, f"{FAILED}: {refuted}"
         else:
             word = next((v for v in _EVIDENCE if v in verdicts), "no evidence")
             word = "flat" if word == "no evidence" else word
@@ -201,36 +205,71 @@ class _Judge:
         )  # fmt: skip
 
     def _beyond(self, entry: Entry, tested: set[str]) -> list[Finding]:
-        """Parameters that no sample moves, tried with their defaults and values seen elsewhere."""
+        """Parameters that no sample moves, tried with values that suit them."""
         found = []
         for p in parameters_of(self.function):
             if (
                 p.name in tested
                 or _STEERING.match(p.name)
                 or p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-                or not isinstance(p.default, (int, float, type(None)))
-                or isinstance(p.default, bool)
+                or isinstance(p.default, (bool, str))
             ):
                 continue
-            values = [] if p.default is None else [float(p.default)]
-            outcomes = self._tried(entry, p.name, [*values, *self.pool.numbers_of(p.name)])
+            outcomes = self._tried(entry, p)
             if outcomes:
                 found.append(self._argument(p.name, outcomes, "in drawn calls"))
         return found
 
-    def _tried(self, entry: Entry, name: str, values: list[Any]) -> list[Outcome]:
-        names = [p.name for p in parameters_of(self.function)]
+    def _tried(self, entry: Entry, p: inspect.Parameter) -> list[Outcome]:
+        flat: list[Outcome] = []
+        names = [q.name for q in parameters_of(self.function)]
         for sample in self.samples[:3]:
-            if name in names[: len(sample.args)]:
-                continue
-            for value in values:
-                more = Sample(sample.args, {**sample.settings, name: value}, "drawn", (name,))
-                if self._result(more) is _FAILED:
+            for value in self._values_for(p, names, sample):
+                more = _with_value(sample, names, p.name, value)
+                if not self._has_time() or self._result(more) is _FAILED:
                     continue
                 report = check_sample(self.function, more, seconds=self.seconds, entry=entry)
                 if report.right:
                     return report.outcomes
-        return []
+                # An option that is left out by default may do nothing only beside other options.
+                if p.default is not None and _is_flat(report):
+                    flat += report.outcomes
+        return flat
+
+    def _values_for(self, p: inspect.Parameter, names: list[str], sample: Sample) -> list[Any]:
+        """Values to try for a parameter: the one that it has, as floats, then others."""
+        if p.name in names[: len(sample.args)]:
+            has = sample.args[names.index(p.name)]
+        else:
+            has = sample.settings.get(p.name, p.default)
+        values = (
+            [_with_floats(Sample((has,))).args[0]] if _holds_numbers(has, integers=True) else []
+        )
+        if p.name == "out" and has is None:
+            values.append(self._result(sample))
+        values += self.pool.numbers_of(p.name)
+        if len(values) < 3 and has is None:
+            values += suggested(self.function, p)
+        return values
+
+
+def _with_value(sample: Sample, names: list[str], name: str, value: Any) -> Sample:
+    """A call with another value for one parameter, the only one that moves."""
+    args, settings = list(sample.args), dict(sample.settings)
+    if name in names[: len(args)]:
+        args[names.index(name)] = value
+    else:
+        settings[name] = value
+    return Sample(tuple(args), settings, "drawn", (name,))
+
+
+def _is_flat(report: Report) -> bool:
+    """Did an argument move, and neither the result nor the twin's gradient notice?"""
+    return (
+        bool(report.outcomes)
+        and not report.problems
+        and all(o.analytic == 0.0 == o.numeric for o in report.outcomes)
+    )
 
 
 def _is_in_doubt(report: Report) -> bool:
@@ -265,10 +304,10 @@ def _refusal(report: Report, status: str) -> str:
     """Why a function is not differentiable in the mirror; empty where it is."""
     for problem in report.problems:
         if problem.kind in ("value", "contract"):
-            return f"its check failed: {problem.text}"
+            return f"{FAILED}: {problem.text}"
     failure = next(report.failures(), None)
     if failure is not None:
-        return f"its check failed: {failure}"
+        return f"{FAILED}: {failure}"
     if report.right:
         return ""
     flat = all(o.analytic == 0.0 == o.numeric for o in report.outcomes)
@@ -334,12 +373,12 @@ def _with_floats(sample: Sample) -> Sample:
     )
 
 
-def _rooted(function: Callable[..., Any]) -> Callable[..., Any]:
+def _on_roots(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of BVars that calls another on what they stand for."""
-    from .._lift import _rooted
+    from .._bvar import rooted
 
     def twin(*args: Any, **kwargs: Any) -> Any:
-        return function(*map(_rooted, args), **{k: _rooted(v) for k, v in kwargs.items()})
+        return function(*map(rooted, args), **{k: rooted(v) for k, v in kwargs.items()})
 
     return twin
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._rebind import _with_body
+from .._rebind import with_body
 
 __all__ = ["Fingerprints"]
 
@@ -61,15 +61,25 @@ class Fingerprints:
         """What counts of a value itself, and the values that it reaches."""
         if isinstance(value, type):
             return self._class(value)
-        function = _with_body(value)
+        function = with_body(value)
+        if isinstance(value, types.MethodType):
+            return f"method {self._object(value.__self__)}", [value.__func__]
         if function is None:
             inner = getattr(value, "pyfunc", None) or getattr(value, "func", None)
             if inner is not None and callable(inner):
-                return type(value).__name__, [inner]
+                given = (getattr(value, "args", ()), getattr(value, "keywords", {}))
+                return f"{type(value).__name__} {_repr(list(filter(_is_data, given)))}", [inner]
+            if type(value).__module__.partition(".")[0] == self.root:
+                return f"object {self._object(value)}", [type(value)]
             return self._foreign(value), []
         if (function.__module__ or "").partition(".")[0] != self.root:
             return self._foreign(function), []
         return self._text(function), list(self._reached(function))
+
+    def _object(self, value: Any) -> str:
+        """The attributes of an object that are data."""
+        attributes = sorted(getattr(value, "__dict__", {}).items())
+        return " ".join(f"{name}={_repr(part)}" for name, part in attributes if _is_data(part))
 
     def _foreign(self, value: Any) -> str:
         module = getattr(value, "__module__", None) or type(value).__module__
@@ -167,7 +177,7 @@ _LONG: Final = 60
 def _key(value: Any) -> Any:
     if isinstance(value, _Constant):
         return value
-    function = value if isinstance(value, type) else _with_body(value)
+    function = value if isinstance(value, type) else with_body(value)
     return value if function is None and _hashable(value) else id(function or value)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MirrorError, NoGradientError
 
-__all__ = ["mirrored", "still_holds"]
+__all__ = ["mirrored", "module_behind", "names_behind", "still_holds"]
 
 
 def mirrored(module: str, version: str) -> Any:
@@ -41,14 +40,26 @@ def mirrored(module: str, version: str) -> Any:
             f"Install {module.partition('.')[0]} {version}".rstrip() + ".",
             why=error,
         ) from None
+    frame = sys._getframe(1).f_globals
+    _behind[str(frame.get("__name__", ""))] = module
     package = sys.modules[module.partition(".")[0]]
     if not version or _versions.setdefault(package.__name__, _version_of(package)) == version:
         return found
-    frame = sys._getframe(1).f_globals
-    return _Changed(found, module, version, _ledger_of(frame))
+    return _Changed(found, module, version, frame)
 
 
 _versions: Final[dict[str, str]] = {}
+_behind: Final[dict[str, str]] = {}
+
+
+def module_behind(mirror: str) -> str:
+    """The module that a module of a mirror mirrors."""
+    return _behind.get(mirror, mirror)
+
+
+def names_behind(mirror: str) -> dict[str, Any]:
+    """The names of the module that a module of a mirror mirrors."""
+    return vars(sys.modules[_behind[mirror]]) if mirror in _behind else {}
 
 
 def _version_of(package: Any) -> str:
@@ -60,33 +71,24 @@ def _version_of(package: Any) -> str:
     return version_of(package)
 
 
-def _ledger_of(names: dict[str, Any]) -> Path:
-    """Where the ledger of the mirror stands that a module belongs to."""
-    folder = Path(names.get("__file__", "")).parent
-    package = names.get("__package__", "")
-    while not (folder / "ledger.txt").is_file() and "." in package:
-        folder, package = folder.parent, package.rpartition(".")[0]
-    return folder / "ledger.txt"
-
-
 class _Changed:
     """A module of another version than the one that was checked."""
 
-    def __init__(self, module: Any, name: str, version: str, ledger: Path) -> None:
-        self._module, self._name, self._version, self._ledger = module, name, version, ledger
+    def __init__(self, module: Any, name: str, version: str, names: dict[str, Any]) -> None:
+        self._module, self._name, self._version, self._names = module, name, version, names
 
     def __getattr__(self, name: str) -> Any:
         try:
             value = getattr(self._module, name)
         except AttributeError:
             return _gone(f"{self._name}.{name}", self._version)
-        if isinstance(value, type) or not callable(value):
+        if not callable(value):
             return value
-        _doubtful[id(value)] = (value, f"{self._name}.{name}", self._version, self._ledger)
+        _doubtful[id(value)] = (value, f"{self._name}.{name}", self._version, self._names)
         return value
 
 
-_doubtful: Final[dict[int, tuple[Any, str, str, Path]]] = {}
+_doubtful: Final[dict[int, tuple[Any, str, str, dict[str, Any]]]] = {}
 
 
 def _gone(name: str, version: str) -> Any:
@@ -106,13 +108,15 @@ def still_holds(original: Any) -> None:
     doubt = _doubtful.get(id(original))
     if doubt is None:
         return
-    _, name, version, path = doubt
+    _, name, version, names = doubt
     from .fingerprint import Fingerprints
     from .ledger import Ledger
+    from .refusals import ledger_text
 
-    findings = (
-        Ledger.read(path.read_text(encoding="utf-8"), path).of(name) if path.is_file() else {}
-    )
+    try:
+        findings = Ledger.read(ledger_text(names)).of(name)
+    except OSError:
+        findings = {}
     sources = {finding.source for finding in findings.values()}
     if sources == {Fingerprints(name.partition(".")[0]).of(original)}:
         del _doubtful[id(original)]

@@ -1,23 +1,30 @@
 """The ledger: what was found when the gradients of a package were checked.
 
-Plain text beside the mirror, sorted, one line for each argument of each function, so that
-differences between two runs can be read. It is data: nothing in it is executed.
+Plain text, sorted, one line for each argument of each function, so that differences between two
+runs can be read. It is data: nothing in it is executed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import MirrorError
 
-__all__ = ["Finding", "Ledger"]
+if TYPE_CHECKING:  # a mirror reads its ledger without the checker
+    from ..gradcheck import Verdict
 
-_FIRST_LINE: Final = "# backprop-lift ledger 1"
+__all__ = ["FAILED", "Finding", "Ledger", "has_failed", "verdict_of"]
+
+FAILED: Final = "its check failed"
+"""How the detail of a finding begins where a gradient, or a twin's value, is wrong."""
+
+_FIRST_LINE: Final = "# backprop-lift ledger 2"
 _BEFORE: Final = "#> "
 _COLUMNS: Final = (
-    "function", "argument", "verdict", "oracle", "error", "calls", "options", "source", "detail",
+    "function", "argument", "verdict", "oracle", "error", "calls", "options", "source", "given",
+    "detail",
 )  # fmt: skip
 
 
@@ -44,6 +51,9 @@ class Finding:
         Settings that the calls gave, ``name=value``, separated by blanks.
     source : str
         Hash of the function and all that it reaches.
+    given : str
+        Of a function: hash of the samples that were given for it, and of the code that set the
+        package up.
     detail : str
         For a person: where the calls come from, why it is refused.
     """
@@ -56,6 +66,7 @@ class Finding:
     calls: int = 0
     options: str = "-"
     source: str = "-"
+    given: str = "-"
     detail: str = ""
 
     def line(self) -> str:
@@ -100,6 +111,21 @@ class Ledger:
         """The findings about a function, by argument."""
         return self._findings.get(function, {})
 
+    def all_below(self, name: str) -> list[Finding]:
+        """The findings about a function, or about a class and its methods."""
+        return [f for function in self.below(name) for f in self.of(function).values()]
+
+    def replace(self, name: str, findings: Iterable[Finding]) -> None:
+        """Enter all that is known of a function, or a class and its methods, anew."""
+        for function in self.below(name):
+            self._findings[function] = {}
+        for finding in findings:
+            self.add(finding)
+        for function in self.below(name):
+            if not self._findings[function]:
+                del self._findings[function]
+                self._members[function.rpartition(".")[0]].remove(function)
+
     def below(self, name: str) -> list[str]:
         """A name that is known, and those of its methods."""
         return [*([name] if name in self._findings else []), *self._members.get(name, [])]
@@ -124,8 +150,16 @@ class Ledger:
         return "\n".join(lines) + "\n"
 
     @classmethod
-    def read(cls, text: str, where: Any = "") -> Ledger:
+    def read(cls, text: str, where: Any = "", *, strict: bool = True) -> Ledger:
         """The ledger of a text.
+
+        Parameters
+        ----------
+        text : str
+        where : object, optional
+            Its place, for errors.
+        strict : bool, optional
+            False leaves out what cannot be read: those functions are checked anew.
 
         Raises
         ------
@@ -134,6 +168,8 @@ class Ledger:
         """
         lines = text.splitlines()
         if not lines or lines[0] != _FIRST_LINE:
+            if not strict:
+                return cls()
             raise MirrorError(
                 f"{where or 'The text'} is no ledger of this version.",
                 "Delete it; the next run writes it anew.",
@@ -148,16 +184,55 @@ class Ledger:
                 name, _, version = line[1:].strip().partition(" ")
                 ledger.versions[name] = version
             elif line and not line.startswith(_COLUMNS[0] + "\t"):
-                fields = line.split("\t")
-                fields += [""] * (len(_COLUMNS) - len(fields))
-                if len(fields) != len(_COLUMNS) or not fields[5].isdecimal():
+                finding = _read(line)
+                if finding is not None:
+                    ledger.add(finding)
+                elif strict:
                     raise MirrorError(
                         "A line of the ledger cannot be read.",
                         "Delete the line; the next run checks that function anew.",
                         at=f"{where}:{number}",
                         got=line[:80],
                     )
-                values: list[Any] = list(fields)
-                values[5] = int(fields[5])
-                ledger.add(Finding(*values))
         return ledger
+
+
+def _read(line: str) -> Finding | None:
+    """The finding that a line says, or None."""
+    fields: list[Any] = line.split("\t")
+    fields += [""] * (len(_COLUMNS) - len(fields))
+    if len(fields) != len(_COLUMNS) or not fields[5].isdecimal():
+        return None
+    fields[5] = int(fields[5])
+    return Finding(*fields)
+
+
+def has_failed(findings: Iterable[Finding]) -> bool:
+    """Did the check of a function find something that may not stand?"""
+    return any(f.argument == "-" and f.detail.startswith(FAILED) for f in findings)
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """The checker's word for a function, by the findings about it and its arguments.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        About one function.
+    """
+    found = list(findings)
+    whole = next((f for f in found if f.argument == "-"), None)
+    arguments = [f for f in found if f.argument != "-"]
+    if has_failed(found):
+        failed = {f.verdict for f in arguments if f.detail.startswith(FAILED)}
+        return next((word for word in _FAILURES if word in failed), "wrong")
+    if whole is None or whole.verdict in ("noGrad", "as it is"):
+        return "no evidence"
+    if whole.verdict == "locally constant":
+        return "right"
+    words = {f.verdict for f in arguments}
+    return next((word for word in _EVIDENCE if word in words), "no evidence")
+
+
+_FAILURES: Final[tuple[Verdict, ...]] = ("wrong", "edge", "kink", "noise")
+_EVIDENCE: Final[tuple[Verdict, ...]] = ("right", "kink", "edge", "noise")

@@ -1,26 +1,21 @@
-"""Making a mirror: survey, samples, checks, ledger and plan, one after the other."""
+"""Making a mirror: survey, findings, plan and text, one after the other."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .._registry import Registry, registry
 from .distribution import distribution_files
-from .fingerprint import Fingerprints
-from .ledger import Finding, Ledger
-from .plan import Plan, plain_class, planned
+from .findings import Findings, checkable, findings_for, our_version
+from .ledger import Ledger
+from .plan import Plan, planned
 from .render import path_of, rendered
 from .stubs import stub
-from .survey import Public, Survey, licence_files, survey_of
-from .work import Job, Progress, work_on
+from .survey import licence_files, survey_of
+from .work import Progress
 from .write import LEDGER
 
 __all__ = ["Mirror", "folder_of", "mirror_of"]
@@ -38,27 +33,23 @@ class Mirror:
         From paths below its folder to texts.
     beside : dict
         The same for what makes it a distribution, in the folder above.
-    checked : int
-        How many functions were checked in this run; the others' findings still held.
+    findings : Findings
     """
 
     plan: Plan
     ledger: Ledger
     files: dict[str, str]
     beside: dict[str, str]
-    checked: int
+    findings: Findings
 
 
 def mirror_of(
     package: str,
     name: str = "",
     *,
-    ledger: Ledger | None = None,
-    samples: Sequence[str] = (),
-    rules: Registry = registry,
-    before_checks: str = "",
-    check: bool = True,
+    ledgers: Sequence[Ledger] = (),
     progress: Progress = lambda what, done, of: None,
+    **options: Any,
 ) -> Mirror:
     """Make the mirror of a package.
 
@@ -68,19 +59,12 @@ def mirror_of(
         Its import name.
     name : str, optional
         Import name of the mirror: ``package_bp`` by default.
-    ledger : Ledger, optional
-        Of an earlier run: functions that have not changed since are not checked again, unless
-        they were refused and there are new samples, or another way to set the package up.
-    samples : sequence of str, optional
-        Paths of samples files.
-    rules : Registry, optional
-        Whose rules are in force.
-    before_checks : str, optional
-        Python code that sets the package up, run before its gradients are checked.
-    check : bool, optional
-        False takes findings from the ledger alone.
+    ledgers : sequence of Ledger, optional
+        Of earlier runs: what has not changed since is not checked again.
     progress : callable, optional
         Called with what is done, how much of it, and of how much.
+    **options
+        Those of `findings_for`.
 
     Raises
     ------
@@ -91,57 +75,20 @@ def mirror_of(
     """
     progress("importing", 0, 1)
     survey = survey_of(package)
-    fingerprints = Fingerprints(package)
-    known = ledger or Ledger()
-    before_checks = before_checks or known.before
-    anew = bool(samples) or before_checks != known.before
-    found = Ledger(versions=_versions(survey), before=" ".join(before_checks.split("\n")))
-    waiting: list[tuple[Public, str]] = []
-    publics = [*survey.functions(), *(p for p in survey.classes() if not plain_class(p.value))]
-    for public in publics:
-        source = fingerprints.of(public.value)
-        before = [f for name in known.below(public.home) for f in known.of(name).values()]
-        refused = any(f.verdict == "noGrad" for f in before)
-        holds = before and all(f.source == source for f in before)
-        if holds and not (anew and check and refused):
-            for finding in before:
-                found.add(finding)
-        elif check:
-            waiting.append((public, source))
-        elif before:
-            why = "it has changed since it was checked"
-            found.add(Finding(public.home, "-", "noGrad", source=source, detail=why))
-    if waiting:
-        for finding in work_on(Job(survey, waiting, rules, samples, before_checks), progress):
-            found.add(finding)
-    plan = planned(survey, found, name or f"{package.replace('.', '_')}_bp")
+    publics = checkable(survey)
+    found = findings_for(survey, publics, ledgers=ledgers, progress=progress, **options)
+    plan = planned(survey, found.ledger, name or f"{package.replace('.', '_')}_bp")
     files = rendered(plan)
     files.update({path_of(page, plan, ".pyi"): stub(page, plan) for page in plan.pages})
-    files[LEDGER] = found.text()
+    files[LEDGER] = found.ledger.text()
     beside = distribution_files(plan, licence_files(survey.distribution), _requirement())
-    return Mirror(plan, found, files, beside, len(waiting))
+    return Mirror(plan, found.ledger, files, beside, found)
 
 
 def _requirement() -> str:
     """What a mirror needs of this library: its version up to the minor one, or later."""
-    ours = _our_version().split(".")
+    ours = our_version().split(".")
     return f"backprop-lift>={'.'.join(ours[:2])}" if len(ours) > 1 else "backprop-lift"
-
-
-def _our_version() -> str:
-    try:
-        return importlib.metadata.version("backprop-lift")
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _versions(survey: Survey) -> dict[str, str]:
-    return {
-        survey.package: survey.version,
-        "backprop-lift": _our_version(),
-        "numpy": np.__version__,
-        "python": ".".join(platform.python_version_tuple()[:2]),
-    }
 
 
 def folder_of(package: str, out: str, name: str) -> tuple[Path, str]:

@@ -8,24 +8,10 @@ from typing import Any, Final
 __all__ = ["members_of", "own_init"]
 
 # Operators and calls, which deal in numbers as methods do.
+_BINARY: Final = ("add", "sub", "mul", "truediv", "matmul", "pow", "mod", "floordiv")
 _OPERATORS: Final = frozenset(
-    [
-        "__call__",
-        "__getitem__",
-        "__add__",
-        "__radd__",
-        "__sub__",
-        "__rsub__",
-        "__mul__",
-        "__rmul__",
-        "__truediv__",
-        "__rtruediv__",
-        "__matmul__",
-        "__rmatmul__",
-        "__pow__",
-        "__neg__",
-        "__abs__",
-    ]
+    {f"__{prefix}{name}__" for name in _BINARY for prefix in ("", "r", "i")}
+    | {"__call__", "__getitem__", "__iter__", "__neg__", "__pos__", "__abs__"}
 )
 
 
@@ -37,7 +23,8 @@ def members_of(cls: type) -> dict[str, Any]:
     Returns
     -------
     dict
-        From names to functions; of a property it is the one that reads it.
+        From names to functions; of a property it is the one that reads it, of a static method or
+        a class method the one inside.
     """
     root = cls.__module__.partition(".")[0]
     found: dict[str, Any] = {}
@@ -47,7 +34,11 @@ def members_of(cls: type) -> dict[str, Any]:
         for name, member in vars(base).items():
             if name in found or (name.startswith("_") and name not in _OPERATORS):
                 continue
-            inner = member.fget if isinstance(member, property) else member
+            inner = member
+            if isinstance(member, property):
+                inner = member.fget
+            elif isinstance(member, (staticmethod, classmethod)):
+                inner = member.__func__
             if isinstance(inner, types.FunctionType):
                 found[name] = inner
     return found

@@ -38,6 +38,10 @@ class Line:
         The original.
     methods : tuple of str
         Of a class: those whose gradients were checked.
+    refused : tuple of (str, str)
+        Of a class: its other methods, with the reasons.
+    is_setting : bool
+        A constant that functions of its module change.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Line:
     reason: str = ""
     value: Any = None
     methods: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    is_setting: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,40 +150,32 @@ def _page(module: Module, ledger: Ledger) -> Page:
 
 
 def _line(public: Public, ledger: Ledger) -> Line:
-    def line(
-        status: Status,
-        reason: str,
-        differentiable: tuple[str, ...] = (),
-        methods: tuple[str, ...] = (),
-    ) -> Line:
-        return Line(
-            public.name,
-            public.kind,
-            public.home,
-            status,
-            differentiable,
-            reason,
-            public.value,
-            methods,
-        )
-
-    if public.kind in ("module", "constant"):
-        return line("as it is", public.kind)
-    if public.kind == "class":
-        reason = plain_class(public.value)
-        if reason:
-            return line("as it is", reason)
+    bare = Line(public.name, public.kind, public.home, "as it is", value=public.value)
+    if public.kind == "module":
+        return dataclasses.replace(bare, reason="module")
+    if public.kind == "constant":
+        reason = "a setting" if public.is_setting else "constant"
+        return dataclasses.replace(bare, reason=reason, is_setting=public.is_setting)
+    reason = plain_class(public.value) if public.kind == "class" else ""
+    if reason:
+        return dataclasses.replace(bare, reason=reason)
     found = ledger.of(public.home)
     if "-" not in found:
-        return line("noGrad", "it was not checked")
-    whole = found["-"]
-    methods = tuple(
-        name.rpartition(".")[2]
+        return dataclasses.replace(bare, status="noGrad", reason="it was not checked")
+    methods = {
+        name.rpartition(".")[2]: ledger.of(name)["-"]
         for name in ledger.below(public.home)
-        if name != public.home and _status(ledger.of(name)["-"]) != "noGrad"
+        if name != public.home
+    }
+    refused = {n: whole.detail for n, whole in methods.items() if _status(whole) == "noGrad"}
+    return dataclasses.replace(
+        bare,
+        status=_status(found["-"]),
+        reason=found["-"].detail,
+        differentiable=_differentiable(found, public.value),
+        methods=tuple(sorted(methods.keys() - refused.keys())),
+        refused=tuple(sorted(refused.items())),
     )
-    differentiable = _differentiable(found, public.value)
-    return line(_status(whole), whole.detail, differentiable, tuple(sorted(methods)))
 
 
 def _status(whole: Finding) -> Status:
@@ -211,6 +209,8 @@ def plain_class(cls: type) -> str:
         return "a named tuple"
     if getattr(cls, "_is_protocol", False):
         return "a protocol"
+    if inspect.isabstract(cls):
+        return "an abstract class"
     init = own_init(cls)
     generated = init is not None and init.__code__.co_filename == "<string>"
     if generated and not members_of(cls) and not hasattr(cls, "__post_init__"):

@@ -13,7 +13,7 @@ from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.samples import distinct
 from .documented import documented
 
-__all__ = ["Pool", "bare_name", "parameters_of"]
+__all__ = ["Pool", "bare_name", "parameters_of", "takes_nothing"]
 
 
 class Pool:
@@ -27,15 +27,24 @@ class Pool:
     def __init__(self, calls: Iterable[tuple[Any, list[Sample]]] = ()) -> None:
         self._given: dict[str, list[Any]] = {}
         self._results: dict[str, list[Any]] = {}
+        self._tried: dict[str, list[Any]] = {}
         for function, samples in calls:
             self.add(function, samples)
 
     def add(self, function: Any, samples: list[Sample]) -> None:
         """Take the arguments of calls into the pool."""
+        self._take(self._given, function, samples)
+
+    def add_tried(self, function: Any, samples: list[Sample]) -> None:
+        """Take the arguments of drawn calls that were answered: they make some sense at least."""
+        self._take(self._tried, function, samples)
+
+    @staticmethod
+    def _take(known: dict[str, list[Any]], function: Any, samples: list[Sample]) -> None:
         names = [p.name for p in parameters_of(function) if p.kind is not p.VAR_POSITIONAL]
         for sample in samples:
             for name, value in (*zip(names, sample.args), *sample.settings.items()):  # noqa: B905
-                self._given.setdefault(name, []).append(value)
+                known.setdefault(name, []).append(value)
 
     def add_result(self, function: Any, result: Any) -> None:
         """Take a result into the pool, under the names that the docstring gives it."""
@@ -48,7 +57,8 @@ class Pool:
 
     def names(self) -> set[str]:
         """The names under which there are values, without their numbers."""
-        return {bare_name(name) for known in (self._given, self._results) for name in known}
+        found = (self._given, self._results, self._tried)
+        return {bare_name(name) for known in found for name in known}
 
     def of(self, name: str, limit: int = 6) -> list[Any]:
         """Values given under a name, or else results of that name; numbers first.
@@ -65,6 +75,13 @@ class Pool:
                 values = values or [value for other in alike for value in known[other]]
         found = sorted(values, key=_size)
         return [s.args[0] for s in distinct([Sample((v,)) for v in found], limit)]
+
+    def tried(self, name: str, limit: int = 12) -> list[Any]:
+        """Values of that name in drawn calls that were answered."""
+        return [
+            s.args[0]
+            for s in distinct([Sample((v,)) for v in self._tried.get(name, [])], limit, limit)
+        ]
 
     def numbers_of(self, name: str, limit: int = 3) -> list[Any]:
         """Those of them that hold numbers."""
@@ -86,6 +103,19 @@ def _size(value: Any) -> int:
 def parameters_of(function: Any) -> list[inspect.Parameter]:
     """The parameters of a callable; none where Python cannot tell."""
     try:
-        return list(inspect.signature(function).parameters.values())
+        return list(inspect.signature(_inner(function)).parameters.values())
     except (ValueError, TypeError):
         return []
+
+
+def takes_nothing(function: Any) -> bool:
+    """Is a callable known to have no parameters?"""
+    try:
+        return not isinstance(function, type) and not inspect.signature(function).parameters
+    except (ValueError, TypeError):
+        return False
+
+
+def _inner(function: Any) -> Any:
+    """What says how a callable is called."""
+    return function.pyfunc if isinstance(function, np.vectorize) else function

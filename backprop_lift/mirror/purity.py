@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import types
 from typing import Any, Final
 
-from .._rebind import _assigns_globals, _with_body
+from .._rebind import assigns_globals, with_body
 
 __all__ = ["only_computes"]
 
@@ -22,28 +23,46 @@ _DOORWAYS: Final = frozenset(
     {"open", "exec", "eval", "input", "compile", "breakpoint", "exit", "quit"}
 )
 
+_TRUSTED: Final = ("numpy", "scipy", "pandas")
+# Methods and functions of trusted packages that read and write files.
+_WRITERS: Final = frozenset(
+    {"fromfile", "tofile", "loadtxt", "savetxt", "genfromtxt", "savez", "to_csv", "to_excel",
+     "to_hdf", "to_parquet", "to_pickle", "to_sql", "to_feather", "to_clipboard"}
+)  # fmt: skip
+
+# What functions of `os` do to the world; paths and environment variables are only looked at.
+_DEEDS: Final = frozenset(name for name in dir(os) if callable(getattr(os, name))) - {
+    "cpu_count", "fspath", "getcwd", "getenv", "getpid", "PathLike", "stat", "urandom"
+}  # fmt: skip
+
 
 def only_computes(function: Any) -> bool:
     """Is there no way from a function's code to files, network, processes or a screen?"""
     seen: set[int] = set()
-    body = _with_body(function)
-    if body is not None and _assigns_globals(body.__code__):
+    body = with_body(function)
+    if body is not None and assigns_globals(body.__code__):
         return False  # it sets something up
     waiting = [function]
     while waiting:
         value = waiting.pop()
-        inner = _with_body(value)
+        inner = with_body(value)
         if inner is None or id(inner) in seen:
             continue
         seen.add(id(inner))
         root = (inner.__module__ or "").partition(".")[0]
         if root in _DOORS:
             return False
-        if root in sys.stdlib_module_names or root in ("numpy", "scipy"):
+        if (inner.__module__ or "").startswith("pandas.io"):
+            return False
+        if root in sys.stdlib_module_names or root in _TRUSTED:
             continue
         names = _names(inner.__code__)
+        if names & _WRITERS:
+            return False
         for name in names:
             found = inner.__globals__.get(name, getattr(builtins, name, None))
+            if found is os and names.isdisjoint(_DEEDS):
+                continue
             if _is_door(name, found):
                 return False
             if isinstance(found, types.ModuleType):

@@ -6,10 +6,10 @@ import inspect
 from typing import Any, Final
 
 from .._bvar import BVar, has_bvar
-from .._lift import refusing
+from .._refusal import refusing
 from .._registry import Registry, registry
 
-__all__ = ["checked_only", "mirrors"]
+__all__ = ["checked_only", "mirrors", "refusal_docs"]
 
 mirrors: Final = Registry(parent=registry)
 """The registry that twins of all mirrors are made with."""
@@ -60,3 +60,8 @@ def _marked(original: Any, name: str, value: Any, checked: list[str]) -> Any:
     function = getattr(original, "__name__", "a function")
     reason = f"{function} was checked for {', '.join(checked)}, and not for {name}"
     return refusing(lambda value: value, f"{name} of {function}", reason)(value)
+
+
+def refusal_docs(reason: str, original: Any) -> str:
+    """The docstring of a stub: the reason first, then the original's."""
+    return f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip()

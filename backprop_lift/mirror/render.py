@@ -72,7 +72,7 @@ def path_of(page: Page, plan: Plan, suffix: str = ".py") -> str:
 
 
 def _is_late(line: Line) -> bool:
-    return line.kind == "class" and line.status == "composite"
+    return line.is_setting or (line.kind == "class" and line.status == "composite")
 
 
 def _source(page: Page, plan: Plan) -> str:
@@ -81,7 +81,7 @@ def _source(page: Page, plan: Plan) -> str:
     late = [line for line in page.lines if _is_late(line)]
     used = {
         _MAKERS[line.status] for line in page.lines if line.status in _MAKERS and not _is_late(line)
-    } | ({"classes"} if late else set())
+    } | ({"on_demand"} if late else set())
     is_root = page.module == plan.package
     tools = {name: _free(name, names) for name in used | {"mirrored"}}
     if is_root:
@@ -99,12 +99,12 @@ def _source(page: Page, plan: Plan) -> str:
     # Linters look for the names of __all__ only in modules that are no packages.
     is_init = page.is_package or is_root
     if any(line.name in page.exports for line in late) and not is_init:
-        head.append("# ruff: noqa: F822 - classes are made when they are first asked for")
+        head.append("# ruff: noqa: F822 - classes and settings come when they are asked for")
     blocks = ["\n".join([imports, *_spaced(inner)])]
     blocks.append("\n".join(all_text(page)))
     blocks.append(f'{original} = {tools["mirrored"]}("{page.module}", "{plan.version}")')
     functions = [line for line in page.lines if line.status in _MAKERS and not _is_late(line)]
-    same = [line for line in page.lines if line.status not in _MAKERS]
+    same = [line for line in page.lines if line.status not in _MAKERS and not _is_late(line)]
     if functions:
         blocks.append(
             "\n".join(_twin(line, original, tools[_MAKERS[line.status]]) for line in functions)
@@ -112,7 +112,7 @@ def _source(page: Page, plan: Plan) -> str:
     if same:
         blocks.append("\n".join(_same(line.name, original) for line in same))
     if late:
-        blocks.append(_late_classes(late, original, tools["classes"]))
+        blocks.append(_on_demand(late, original, tools["on_demand"]))
     if is_root:
         refusing = tools["not_differentiable"]
         blocks.append(f"__not_differentiable__ = {refusing}(__name__)")
@@ -153,30 +153,40 @@ def _quoted(text: str) -> str:
     return f"'{text}'" if '"' in text and "'" not in text else f'"{body}"'
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _twin(line: Line, original: str, maker: str) -> str:
     """One line for one name."""
     given = [f"{original}.{line.name}"]
     if line.status in ("lifted", "composite"):
         given.append(_quoted(" ".join(line.differentiable)))
     elif line.status == "noGrad":
-        given.append(_quoted(" ".join(line.reason.split())))
+        given.append(_quoted(_one_line(line.reason)))
     return _call(f"{line.name} = {maker}", given)
 
 
-def _late_classes(lines: list[Line], original: str, maker: str) -> str:
-    """The block of the classes: they are made when they are first asked for."""
+def _on_demand(lines: list[Line], original: str, maker: str) -> str:
+    """The block of what is made, or read, when it is asked for: classes and settings."""
     text = [f"__getattr__, __dir__ = {maker}(", "    __name__,"]
     for line in lines:
+        if line.is_setting:
+            text.append(f"    {line.name}={original},")
+            continue
         given = [
             f"{original}.{line.name}",
             _quoted(" ".join(line.differentiable)),
             _quoted(" ".join(line.methods)),
         ]
         one = f"    {line.name}=({', '.join(given)}),"
-        if len(one) <= _WIDTH:
+        if len(one) <= _WIDTH and not line.refused:
             text.append(one)
-        else:
-            text += [f"    {line.name}=(", *(f"        {part}," for part in given), "    ),"]
+            continue
+        refused = [f"            {_quoted(n)}: {_quoted(_one_line(r))}," for n, r in line.refused]
+        text += [f"    {line.name}=(", *(f"        {part}," for part in given)]
+        text += ["        {", *refused, "        },"] if refused else []
+        text.append("    ),")
     return "\n".join([*text, ")"])
 
 

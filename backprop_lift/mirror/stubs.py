@@ -27,7 +27,8 @@ def stub(page: Page, plan: Plan) -> str:
     imports: Imports = set()
     body = list(_entries(page, plan, imports))
     if page.module == plan.package:
-        body.append("__not_differentiable__: dict[str, str]")
+        imports.add("from collections.abc import Mapping")
+        body.append("__not_differentiable__: Mapping[str, str]")
     inner = list(inner_imports(page, plan, stub=True))
     head = [docstring_text(page, plan), *_import_blocks(imports, inner), "\n".join(all_text(page))]
     return "\n\n".join(filter(None, [*head, _joined(body)])) + "\n"
@@ -83,7 +84,11 @@ def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
 
 def _entry(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
     if line.kind == "class":
-        yield class_stub(line, _docs(line, plan), imports, _method)
+
+        def docs_of(value: Any, reason: str) -> str:
+            return _docs(value, reason, plan)
+
+        yield class_stub(line, docs_of, imports, _method)
     elif line.kind == "constant":
         yield f"{line.name}: {_constant(line.value, imports)}"
     else:
@@ -101,8 +106,9 @@ def _constant(value: Any, imports: Imports) -> str:
 
 
 def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
+    called = line.value.pyfunc if isinstance(line.value, np.vectorize) else line.value
     try:
-        signature = inspect.signature(line.value)
+        signature = inspect.signature(called)
     except (ValueError, TypeError):
         signature = inspect.Signature(
             [
@@ -110,8 +116,8 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
                 inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
             ]
         )
-    hints = hints_of(line.value)
-    docs = _docs(line, plan)
+    hints = {} if called is not line.value else hints_of(line.value)
+    docs = _docs(line.value, line.reason if line.status == "noGrad" else "", plan)
     plain = {name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters}
     result = annotation_text(hints.get("return", Any), imports)
     widened = {
@@ -132,10 +138,10 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
 
 
 def _method(
-    name: str, signature: inspect.Signature, annotations: dict[str, str], result: str
+    name: str, signature: inspect.Signature, annotations: dict[str, str], result: str, docs: str
 ) -> str:
     """The definition of a method, before it is indented."""
-    return _definition(name, signature, annotations, result, "", width=_WIDTH - 4)
+    return _definition(name, signature, annotations, result, docs, width=_WIDTH - 4)
 
 
 def _widened(text: str) -> str:
@@ -196,12 +202,12 @@ def _default(value: Any) -> str:
     return "..."
 
 
-def _docs(line: Line, plan: Plan) -> str:
+def _docs(value: Any, reason: str, plan: Plan) -> str:
     """The docstring of an entry, indented; that of the original only where it may be copied."""
-    own = inspect.getdoc(line.value) if plan.licence else ""
+    own = inspect.getdoc(value) if plan.licence else ""
     text = inspect.cleandoc(own or "").strip()
-    if line.status == "noGrad":
-        first = f"not differentiable: {' '.join(line.reason.split())}"
+    if reason:
+        first = f"not differentiable: {' '.join(reason.split())}"
         text = f"{first}\n\n{text}" if text else first
     if not text:
         return ""

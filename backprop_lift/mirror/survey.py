@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import dis
 import enum
 import importlib
 import importlib.metadata
@@ -45,12 +46,15 @@ class Public:
         ``"function"`` for all callables that are no classes.
     home : str
         Dotted name under which the mirror defines it; other modules import it from there.
+    is_setting : bool
+        A constant that functions of its module change.
     """
 
     name: str
     value: Any
     kind: Kind
     home: str
+    is_setting: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -258,7 +262,10 @@ def _names(module: types.ModuleType, package: str) -> Iterator[tuple[str, Any]]:
     """The public names of a module: what it lists, and what else it shows of its own."""
     listed = [n for n in getattr(module, "__all__", None) or () if isinstance(n, str)]
     for name in dict.fromkeys([*listed, *vars(module)]):
+        is_version = name == "__version__" and isinstance(vars(module)[name], str)
         if name not in listed and (name.startswith("_") or not name.isidentifier()):
+            if is_version:
+                yield name, vars(module)[name]
             continue
         try:
             value = getattr(module, name)
@@ -281,6 +288,23 @@ def _is_own(value: Any, package: str) -> bool:
         own_type = type(value).__module__.partition(".")[0]
         return own_type not in ("__future__", "typing", "logging", "threading")
     return str(home).partition(".")[0] == package.partition(".")[0]
+
+
+def _assigned(module: types.ModuleType) -> set[str]:
+    """The global names that functions and methods of a module assign."""
+    found: set[str] = set()
+    for value in list(vars(module).values()):
+        for member in vars(value).values() if isinstance(value, type) else (value,):
+            function = getattr(member, "__func__", member)
+            if isinstance(function, types.FunctionType) and function.__globals__ is vars(module):
+                found |= _globals_assigned(function.__code__)
+    return found
+
+
+def _globals_assigned(code: types.CodeType) -> set[str]:
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    here = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_GLOBAL"}
+    return here.union(*map(_globals_assigned, inner))
 
 
 def kind_of(value: Any) -> Kind:
@@ -317,6 +341,7 @@ def _surveyed(
     found: dict[str, types.ModuleType],
 ) -> Module:
     module = found[module_name]
+    changed = _assigned(module)
     names = []
     for name, value in _names(module, package):
         kind = kind_of(value)
@@ -328,7 +353,7 @@ def _surveyed(
             home = value.__name__
         else:
             home = homes.get(id(value), f"{module_name}.{name}")
-        names.append(Public(name, value, kind, home))
+        names.append(Public(name, value, kind, home, kind == "constant" and name in changed))
     listed = getattr(module, "__all__", None)
     shown = {public.name for public in names}
     children = {n.rpartition(".")[2] for n in found if n.rpartition(".")[0] == module_name}

@@ -6,30 +6,33 @@ importing a mirror costs next to nothing.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
-from .._lift import refusing
-from .._rebind import _world_of, composite_of
+from .._rebind import composite_of, with_body, world_of
+from .._refusal import refusing
 from .._registry import Entry, Registry, registry
-from .classes import classes, refusing_class
-from .installed import mirrored, still_holds
+from .classes import on_demand, refusing_class
+from .installed import mirrored, names_behind, still_holds
 from .late import late_twin
-from .registered import checked_only, mirrors
+from .refusals import Refusals
+from .registered import checked_only, mirrors, refusal_docs
 
 __all__ = [
     "by_body",
-    "classes",
     "composite",
     "lifted",
     "locally_constant",
     "mirrored",
     "no_grad",
     "not_differentiable",
+    "on_demand",
 ]
 
 
@@ -49,13 +52,25 @@ def composite(original: Any, differentiable: str) -> Any:
 def by_body(original: Any, registry: Registry) -> Any:
     """The BVar-aware version of a callable, made from its own body.
 
+    Of a method that is bound, a partial function or an object that can be called it is the body
+    inside.
+
     Raises
     ------
     RegistrationError
         If it has none.
     """
     if isinstance(original, np.vectorize):
-        return _world_of(registry).lifted_value(original)
+        return world_of(registry).lifted_value(original)
+    if isinstance(original, functools.partial):
+        entry = registry.find(original.func)
+        inner = by_body(original.func, registry) if entry is None else entry.twin
+        return functools.partial(inner, *original.args, **original.keywords)
+    if isinstance(original, types.MethodType):
+        return functools.partial(by_body(original.__func__, registry), original.__self__)
+    called = inspect.getattr_static(type(original), "__call__", None)
+    if with_body(original) is None and isinstance(called, types.FunctionType):
+        return functools.partial(by_body(called, registry), original)
     return composite_of(original, registry)
 
 
@@ -92,10 +107,9 @@ def no_grad(original: Any, reason: str) -> Any:
     known = _twins.get((home.partition(".")[0], id(original)))
     if known is not None:
         return known
-    name = f"{home}.{getattr(original, '__name__', 'function')}"
-    twin = refusing(original, name, reason)
+    twin = refusing(original, f"{home}.{_name_of(original, home)}", reason)
     _dress(twin, original, home)
-    twin.__doc__ = f"not differentiable: {reason}\n\n{inspect.getdoc(original) or ''}".rstrip()
+    twin.__doc__ = refusal_docs(reason, original)
     twin.__not_differentiable__ = reason
     _register(twin, twin)
     _twins[home.partition(".")[0], id(original)] = twin
@@ -115,9 +129,15 @@ def _late(original: Any, differentiable: str | None, make: Callable[[], Any]) ->
         if made is None:
             still_holds(original)
             made = make()
-        if differentiable is not None:
-            args, kwargs = checked_only(original, differentiable, args, kwargs)
-        return made(*args, **kwargs)
+        try:
+            if differentiable is not None:
+                args, kwargs = checked_only(original, differentiable, args, kwargs)
+            return made(*args, **kwargs)
+        except Exception as error:
+            from .misuse import note_call
+
+            note_call(error, original, f"{home}.{twin.__name__}", args, kwargs)
+            raise
 
     twin = late_twin(original, on_bvars)
     _dress(twin, original, home)
@@ -136,12 +156,44 @@ def _home(depth: int) -> str:
 
 def _dress(twin: Any, original: Any, home: str) -> None:
     """Give a twin the looks of its original, and the mirror as its home, where pickle finds it."""
-    name = getattr(original, "__name__", None) or type(original).__name__
-    twin.__name__ = twin.__qualname__ = name
+    twin.__name__ = twin.__qualname__ = _name_of(original, home)
     twin.__module__ = home
     twin.__doc__ = getattr(original, "__doc__", None)
+    for attribute in _attributes_of(original):
+        setattr(twin, attribute, getattr(original, attribute))
     twin.__wrapped__ = original
     twin.__dict__.pop("__signature__", None)
+    if inspect.iscoroutinefunction(original):
+        _mark_as_coroutine_function(twin)
+
+
+def _attributes_of(original: Any) -> list[str]:
+    """What users reach through a function: its own attributes, its cache, a ufunc's methods."""
+    if isinstance(original, np.ufunc):
+        return ["reduce", "accumulate", "reduceat", "outer", "at", "nin", "nout", "nargs", "types"]
+    if isinstance(original, np.vectorize):
+        return []
+    caches = [a for a in ("cache_info", "cache_clear", "cache_parameters") if hasattr(original, a)]
+    return [*getattr(original, "__dict__", {}), *caches]
+
+
+def _mark_as_coroutine_function(twin: Any) -> None:
+    mark = getattr(inspect, "markcoroutinefunction", None)
+    if mark is not None:
+        mark(twin)
+    else:  # before Python 3.12, asyncio looks for a mark of its own
+        import asyncio
+
+        twin._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)
+
+
+def _name_of(original: Any, home: str) -> str:
+    """The name of a callable in the module that is mirrored; its own name may be another."""
+    own = getattr(original, "__name__", "")
+    names = names_behind(home)
+    if own and names.get(own) is original:
+        return str(own)
+    return next((name for name, value in names.items() if value is original), str(own))
 
 
 def _register(function: Any, twin: Any) -> None:
@@ -151,20 +203,17 @@ def _register(function: Any, twin: Any) -> None:
     registry.add(entry, replace=True)
 
 
-def not_differentiable(package: str) -> dict[str, str]:
-    """The stubs of a mirror that are loaded, with their reasons.
+def not_differentiable(package: str) -> Mapping[str, str]:
+    """The stubs of a mirror, and the methods of its classes that are some, with their reasons.
 
     Parameters
     ----------
     package : str
         The mirror's name.
+
+    Returns
+    -------
+    mapping
+        From dotted names to reasons, read from the ledger when it is first looked at.
     """
-    modules = [m for name, m in list(sys.modules.items()) if f"{name}.".startswith(f"{package}.")]
-    found = {
-        f"{module.__name__}.{name}": value.__not_differentiable__
-        for module in modules
-        for name, value in list(vars(module).items())
-        if isinstance(getattr(value, "__not_differentiable__", None), str)
-        and value.__module__ == module.__name__
-    }
-    return dict(sorted(found.items()))
+    return Refusals(package, sys._getframe(1).f_globals)

@@ -1,7 +1,8 @@
 """The work of checking a package, out of the way: in processes of its own where there can be any.
 
 A function that crashes the interpreter, never ends, opens windows or changes the state of its
-package then harms nobody but its own check. Events are lines of JSON on a pipe.
+package then harms nobody but its own check. One process collects the calls, since values of all
+kinds pass between functions there; it shares the checks out to workers. Events are lines of JSON.
 """
 
 from __future__ import annotations
@@ -9,37 +10,34 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import multiprocessing
 import os
 import select
 import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from .._registry import Registry
+from ..errors import MirrorError
 from ..gradcheck import Sample
 from ..gradcheck.samples_file import read_samples
 from .calls import recorded, with_arrays
-from .class_evidence import class_findings
+from .checks import Checked, checked, lost
 from .drawing import drawn, result_of
-from .evidence import findings_of
-from .ledger import Finding
 from .pool import Pool, bare_name, parameters_of
 from .survey import Public, Survey
+from .workers import forked, worked, written
 
 __all__ = ["Job", "Progress", "work_on"]
 
 Progress = Callable[[str, int, int], None]
 
-# A function's check ends by itself much earlier; this is for what cannot be interrupted.
-_SECONDS: Final = 60.0
-_WORKERS: Final = 2
+# The examples of one docstring, or the drawing for one function, end by themselves much earlier;
+# this is for what cannot be interrupted. Checks have their workers' own limits.
+_SILENT: Final = 120.0
 # Results of one round are arguments of the next.
 _ROUNDS: Final = 3
 
@@ -58,6 +56,15 @@ class Job:
         Paths of samples files.
     before : str, optional
         Python code that sets the package up.
+    jobs : int, optional
+        How many checks at once: as many as there are processors by default.
+    mutate : bool, optional
+        Break rules on purpose too?
+
+    Raises
+    ------
+    SampleError
+        If a samples file cannot be read.
     """
 
     def __init__(
@@ -67,6 +74,8 @@ class Job:
         rules: Registry,
         samples: Sequence[str] = (),
         before: str = "",
+        jobs: int = 0,
+        mutate: bool = False,
     ) -> None:
         self.survey = survey
         self.publics = publics
@@ -76,11 +85,26 @@ class Job:
             for name, calls in read_samples(path).items():
                 self.samples.setdefault(name, []).extend(calls)
         self.before = before
+        self.jobs = jobs or processors()
+        self.mutate = mutate
 
     def set_up(self) -> None:
         """Run the code that sets the package up."""
         if self.before:
             exec(self.before, {})  # noqa: S102 - the user's own code, given on the command line
+
+    def names_of(self, public: Public) -> list[str]:
+        """The names under which samples files may give a function's calls."""
+        defined = f"{getattr(public.value, '__module__', '')}.{public.name}"
+        return list(dict.fromkeys([public.home, defined]))
+
+    def unknown(self) -> list[str]:
+        """The names in the samples files that are of no function of the package."""
+        known = {n for p in self.survey.functions() for n in self.names_of(p)}
+        known.update(n for p in self.survey.classes() for n in self.names_of(p))
+        return sorted(
+            n for n in self.samples if n not in known and n.rpartition(".")[0] not in known
+        )
 
     def calls(
         self, skip: set[str], say: Callable[[str], None]
@@ -89,9 +113,12 @@ class Job:
         found = self._real_calls(skip, say)
         functions = [public.value for public in self.survey.functions()]
         pool = Pool((f, found.get(id(f), [])) for f in functions)
-        for f in functions:
-            for sample in found.get(id(f), [])[:2]:
-                pool.add_result(f, result_of(f, sample))
+        for public in self.survey.functions():
+            samples = found.get(id(public.value), [])[:2]
+            if samples and public.home not in skip:
+                say(public.home)
+                for sample in samples:
+                    pool.add_result(public.value, result_of(public.value, sample))
         waiting = [p for p in self.survey.functions() if not found.get(id(p.value))]
         wanted = {id(public.value) for public, _ in self.publics}
         if wanted.isdisjoint(id(p.value) for p in waiting) and not any(
@@ -105,6 +132,7 @@ class Job:
                 if public.home not in skip and (news is None or _asks_for(public.value, news)):
                     say(public.home)
                     found[id(public.value)] = samples = drawn(public.value, pool)
+                    pool.add_tried(public.value, samples)
                     for sample in samples[:2]:
                         pool.add_result(public.value, result_of(public.value, sample))
             waiting = [p for p in waiting if not found.get(id(p.value))]
@@ -115,8 +143,7 @@ class Job:
         """Those of the samples files, then those of docstrings."""
         found: dict[int, list[Sample]] = {}
         for public in self.survey.functions():
-            module = getattr(public.value, "__module__", "")
-            for name in {public.home, f"{module}.{public.name}"}:
+            for name in self.names_of(public):
                 found.setdefault(id(public.value), []).extend(self.samples.get(name, ()))
         for key, samples in recorded(self.survey, skip, say).items():
             found.setdefault(key, []).extend(samples)
@@ -128,7 +155,14 @@ def _asks_for(function: Any, names: set[str]) -> bool:
     return any(bare_name(p.name) in names for p in parameters_of(function))
 
 
-def work_on(job: Job, progress: Progress) -> Iterator[Finding]:
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def work_on(job: Job, progress: Progress) -> Iterator[Checked]:
     """Check all functions of a job.
 
     Parameters
@@ -139,7 +173,13 @@ def work_on(job: Job, progress: Progress) -> Iterator[Finding]:
 
     Yields
     ------
-    Finding
+    Checked
+        One for each function, in the order in which they are done.
+
+    Raises
+    ------
+    MirrorError
+        If the code that sets the package up fails.
     """
     if not hasattr(os, "fork") or sys.platform == "darwin":
         yield from _here(job, progress)
@@ -147,163 +187,102 @@ def work_on(job: Job, progress: Progress) -> Iterator[Finding]:
     skip: set[str] = set()
     left = {public.home: (public, source) for public, source in job.publics}
     while left:
-        doing: dict[str, str] = {}
+        calling = ""
         for event in _events_of(lambda say: _collect(job, skip, list(left), say)):
-            if event["what"] == "examples":
-                doing["examples"] = event["of"]
-                progress(f"calling {event['of']}", 0, 0)
-            elif event["what"] == "checking":
+            calling = ""
+            if event["what"] == "calling":
+                calling = event["of"]
+                progress(f"calling {calling}", 0, 0)
+            elif event["what"] == "begun":
                 progress(f"checking {event['of']}", len(job.publics) - len(left), len(job.publics))
-            elif event["what"] == "found":
-                doing.clear()
-                left.pop(event["of"], None)
-                yield from (Finding(*fields) for fields in event["findings"])
-        if left and "examples" not in doing:
+            elif event["what"] == "failed":
+                raise MirrorError(
+                    "The code that sets the package up fails.",
+                    "Give --before Python code that runs.",
+                    why=event["why"],
+                )
+            else:
+                found = Checked.heard(event["found"])
+                left.pop(found.name, None)
+                yield found
+        if left and (not calling or calling in skip):
             for public, source in left.values():
-                yield _lost(public, source, "its check was lost")
-            break
-        skip.add(doing.get("examples", ""))
+                yield lost(public, source, "its check was lost")
+            return
+        skip.add(calling)
 
 
-def _lost(public: Public, source: str, why: str) -> Finding:
-    return Finding(public.home, "-", "noGrad", source=source, detail=why)
-
-
-def _here(job: Job, progress: Progress) -> Iterator[Finding]:
+def _here(job: Job, progress: Progress) -> Iterator[Checked]:
     """The work in this very process."""
     with _elsewhere():
         job.set_up()
         calls, pool = job.calls(set(), lambda owner: progress(f"calling {owner}", 0, 0))
         for done, (public, source) in enumerate(job.publics):
             progress(f"checking {public.home}", done, len(job.publics))
-            yield from _findings(public, calls, pool, job.rules, source)
+            yield checked(public, source, calls, pool, job.rules, mutate=job.mutate)
 
-
-def _findings(
-    public: Public, calls: dict[int, list[Sample]], pool: Pool, rules: Registry, source: str
-) -> list[Finding]:
-    if public.kind == "class":
-        return class_findings(public, calls, pool, rules, source)
-    return findings_of(public, calls.get(id(public.value), []), pool, rules, source)
-
-
-# --- in processes of their own ------------------------------------------------------------------
 
 Say = Callable[[dict[str, Any]], None]
 
 
 def _collect(job: Job, skip: set[str], names: list[str], say: Say) -> None:
-    """The first process: collects the calls, and shares the functions out to others."""
+    """The first process: collects the calls, and shares the functions out to workers."""
     _without_network()
     with _elsewhere():
-        job.set_up()
-        calls, pool = job.calls(skip, lambda owner: say({"what": "examples", "of": owner}))
-        left = [(p, s) for p, s in job.publics if p.home in set(names)]
-        count = min(_WORKERS, multiprocessing.cpu_count())
-        threads = [
-            threading.Thread(target=_share, args=(job, calls, pool, left[k::count], say))
-            for k in range(count)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-
-def _share(
-    job: Job, calls: dict[int, list[Sample]], pool: Pool, mine: list[tuple[Public, str]], say: Say
-) -> None:
-    """A share of the functions: in one process, or in several where one is lost."""
-    left = {public.home: (public, source) for public, source in mine}
-    while left:
-        under_way = ""
-        for event in _events_of(lambda say: _check(job, calls, pool, list(left.values()), say)):
-            say(event)
-            if event["what"] == "checking":
-                under_way = event["of"]
-            elif event["what"] == "found":
-                left.pop(event["of"], None)
-                under_way = ""
-        if left:
-            public, source = left.pop(under_way or next(iter(left)))
-            why = "its check ended the interpreter, or never ended"
-            say(_found(public, [_lost(public, source, why)]))
-
-
-def _check(
-    job: Job,
-    calls: dict[int, list[Sample]],
-    pool: Pool,
-    mine: list[tuple[Public, str]],
-    say: Say,
-) -> None:
-    for public, source in mine:
-        say({"what": "checking", "of": public.home})
         try:
-            findings = _findings(public, calls, pool, job.rules, source)
-        except Exception as error:
-            why = f"its check failed: {type(error).__name__}: {error}".splitlines()[0]
-            findings = [_lost(public, source, why)]
-        say(_found(public, findings))
+            job.set_up()
+        except (Exception, SystemExit) as error:
+            say({"what": "failed", "why": f"{type(error).__name__}: {error}".splitlines()[0]})
+            return
+        calls, pool = job.calls(skip, lambda owner: say({"what": "calling", "of": owner}))
+        wanted = set(names)
+        left = [(public, source) for public, source in job.publics if public.home in wanted]
+        # Classes take longest: none should be the last.
+        left.sort(key=lambda pair: pair[0].kind != "class")
 
+        def check(task: int) -> dict[str, Any]:
+            public, source = left[task]
+            return checked(public, source, calls, pool, job.rules, mutate=job.mutate).said()
 
-def _found(public: Public, findings: list[Finding]) -> dict[str, Any]:
-    names = Finding.__slots__
-    fields = [[getattr(finding, name) for name in names] for finding in findings]
-    return {"what": "found", "of": public.home, "findings": fields}
+        for what, task, found in worked(len(left), check, job.jobs):
+            public, source = left[task]
+            if what == "begun":
+                say({"what": "begun", "of": public.home})
+                continue
+            if what == "lost":
+                why = "its check ended the interpreter, or never ended"
+                found = lost(public, source, why).said()
+            say({"what": "found", "found": found})
 
 
 def _events_of(work: Callable[[Say], None]) -> Iterator[dict[str, Any]]:
-    """The events of work that is done in a process of its own; it is ended when it falls silent."""
+    """The events of work that is done in a process group of its own, ended when it falls silent."""
     reading, writing = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside the threads of BLAS
-        child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _be_child(work, writing)
+
+    def child() -> None:
+        os.setpgid(0, 0)
+        work(lambda event: written(writing, event))
+
+    group = forked(child, reading)
     os.close(writing)
+    with contextlib.suppress(OSError):  # it did so itself
+        os.setpgid(group, group)
     try:
-        yield from _lines(reading, child)
+        yield from _events(reading)
     finally:
         os.close(reading)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+        os.waitpid(group, 0)
 
 
-def _be_child(work: Callable[[Say], None], writing: int) -> None:
-    """Do the work, say what is found, and end without a word from anybody else."""
-    lock = threading.Lock()
-
-    def say(event: dict[str, Any]) -> None:
-        line = (json.dumps(event) + "\n").encode()
-        with lock:
-            while line:
-                line = line[os.write(writing, line) :]
-
-    status = 1
-    try:
-        silent = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(silent, stream)
-        work(say)
-        status = 0
-    except BaseException:  # the parent sees who was under way
-        pass
-    finally:
-        os._exit(status)
-
-
-def _lines(reading: int, child: int) -> Iterator[dict[str, Any]]:
+def _events(reading: int) -> Iterator[dict[str, Any]]:
     rest = b""
     last = time.monotonic()
     while True:
         ready, _, _ = select.select([reading], [], [], 1.0)
         if not ready:
-            if time.monotonic() - last > _SECONDS:
+            if time.monotonic() - last > _SILENT:
                 return
             continue
         piece = os.read(reading, 1 << 16)

@@ -20,7 +20,8 @@ import numpy as np
 
 from .._buffer import contents_of
 from .._bvar import BVar, collect_array, has_bvar, value_of, youngest
-from .._lift import lifted, refusing
+from .._lift import lifted
+from .._refusal import refusing
 from .._registry import Registry, registry, twin_of
 from .._run import backprop_with, grad_bp
 from .._space import ZERO

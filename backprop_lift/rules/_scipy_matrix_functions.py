@@ -11,6 +11,7 @@ import scipy.linalg as sl
 from .._bvar import has_bvar
 from .._lift import lifted
 from .._space import ZERO
+from ..errors import NoGradientError
 from ._matrices import (
     Samples,
     adjoint,
@@ -96,6 +97,12 @@ def _near_identity(rng: np.random.Generator) -> Samples:
 
 def _sqrtm_grad(dzdy: Any, result: Any) -> Any:
     """From ``X X = A``: dzdA solves ``X^H dzdA + dzdA X^H = dzdX``; Higham (2008), section 6.1."""
+    s = np.linalg.svd(plain(result), compute_uv=False)
+    if np.any(s[..., -1:] <= s.shape[-1] * np.finfo(s.dtype).eps * s[..., :1]):
+        raise NoGradientError(
+            "scipy.linalg.sqrtm has no derivative at a singular matrix.",
+            "Keep eigenvalues away from zero, as by adding a small multiple of the identity.",
+        )
     turned = adjoint(result)
     return through_twin(sl.solve_sylvester)(turned, turned, dzdy)
 

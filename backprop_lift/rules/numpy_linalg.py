@@ -136,6 +136,11 @@ lifted(grad=_det_grad, wrt="a", complex=True, samples=_det_samples)(np.linalg.de
 
 def _slogdet_grad(dzdy: Any, result: Any, a: Any) -> Any:
     """From d log det(A) = tr(A^-1 dA): its real part moves logabsdet, its imaginary part sign."""
+    if np.any(np.equal(plain(result[0]), 0)):
+        raise NoGradientError(
+            "The logarithm that numpy.linalg.slogdet gives has no derivative at a singular matrix.",
+            "Use numpy.linalg.det, which has one there.",
+        )
     dzdsign, factor = dzdy[0], dzdy[1]
     if np.iscomplexobj(result[0]):
         factor = factor - 1j * np.imag(conj(dzdsign) * result[0])
@@ -153,6 +158,11 @@ def _pinv_grad(
 ) -> Any:
     """Scaled gradient of `numpy.linalg.pinv`, where the rank does not change.
 
+    Raises
+    ------
+    NoGradientError
+        At a matrix of deficient rank, unless a cutoff keeps the rank from changing.
+
     References
     ----------
     G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
@@ -163,6 +173,7 @@ def _pinv_grad(
         below = np.where(np.tri(a.shape[-1], k=-1, dtype=bool), a, 0.0)
         a = below + adjoint(below) + np.real(a) * np.eye(a.shape[-1])
     cutoff = next((x for x in (rcond, rtol) if isinstance(x, (float, int, np.ndarray))), None)
+    _refuse_deficient(a, cutoff, "numpy.linalg.pinv")
     if cutoff is not None and _cuts_off(a, cutoff):
         dzda = _truncated_pinv_grad(dzdy, a, cutoff)
     else:
@@ -181,6 +192,24 @@ def _cuts_off(a: Any, cutoff: Any) -> bool:
     s = np.linalg.svd(plain(a), compute_uv=False)
     noise = max(a.shape[-2:]) * np.finfo(s.dtype).eps * np.max(s, axis=-1, keepdims=True)
     return bool(np.any(~_kept(s, cutoff) & (s > noise)))
+
+
+def _refuse_deficient(a: Any, cutoff: Any, function: str) -> None:
+    """Refuse a matrix near which the pseudo-inverse jumps, since any change may raise its rank."""
+    s = np.linalg.svd(plain(a), compute_uv=False)
+    largest = np.max(s, axis=-1, keepdims=True, initial=0.0)
+    deficient = s <= max(a.shape[-2:]) * np.finfo(s.dtype).eps * largest
+    by_rounding = cutoff is None or np.any(np.asarray(cutoff) <= _INTENDED)
+    if np.any(deficient & (by_rounding | (largest == 0))):
+        raise NoGradientError(
+            f"{function} has no derivative at a matrix of deficient rank, near which it jumps.",
+            "Leave dependent columns out, add a ridge, or give rcond= a value that counts "
+            "small singular values as zero, such as 1e-8.",
+        )
+
+
+# Up to this part of the largest, singular values are cut off as rounding; above, by intention.
+_INTENDED = 1e-12
 
 
 def _truncated_pinv_grad(dzdy: Any, a: Any, cutoff: Any) -> Any:
@@ -228,34 +257,42 @@ def _pinv_samples(rng: np.random.Generator) -> Samples:
 lifted(grad=_pinv_grad, wrt="a", complex=True, samples=_pinv_samples)(np.linalg.pinv)
 
 
-def _lstsq_grad(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> tuple[Any, Any]:
-    """Scaled gradient of `numpy.linalg.lstsq`.
-
-    Of the solution ``pinv(a) @ b``, of the sums of squares ``|b - a x|^2`` where they are given,
-    and of the singular values.
-    """
+def _lstsq_parts(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> Any:
+    """What the two gradients of `numpy.linalg.lstsq` are made of, with `b` as columns."""
     a, b, x = array_like(a), array_like(b), result[0]
-    given = None if rcond == -1 else rcond
+    dzdx, dzdsquares, dzds = [ZERO if dzdy[i] is None else dzdy[i] for i in (0, 1, 3)]
+    if b.ndim == 1:
+        b, x = column(b), column(x)
+        dzdx = dzdx if dzdx is ZERO else column(dzdx)
+    cutoff = None if rcond == -1 else rcond
     rounding = np.finfo(a.dtype if a.dtype.kind in "fc" else float).eps * max(a.shape)
-    parts: list[Any] = [ZERO if dzdy[i] is None else dzdy[i] for i in (0, 1, 3)]
-    dzdx, dzdsquares, dzds = parts
-    dzda: Any = ZERO
-    dzdb: Any = ZERO
-    flat = b.ndim == 1
-    b2, x2 = (column(b), column(x)) if flat else (b, x)
-    if dzdx is not ZERO:
-        p = np.linalg.pinv(a, rounding if given is None else given)
-        dzdx = column(dzdx) if flat else dzdx
-        dzda = dzda + _pinv_grad(dzdx @ adjoint(b2), p, a, given, hermitian=False)
-        dzdb = dzdb + adjoint(p) @ dzdx
+    inverse = np.linalg.pinv(a, rounding if cutoff is None else cutoff)
+    off: Any = ZERO
     if dzdsquares is not ZERO and np.size(result[1]):
-        off = 2 * (b2 - a @ x2) * np.reshape(dzdsquares, (1, -1))
-        dzda = dzda - off @ adjoint(x2)
-        dzdb = dzdb + off
+        off = 2 * (b - a @ x) * np.reshape(dzdsquares, (1, -1))
+    return a, b, x, cutoff, inverse, dzdx, off, dzds
+
+
+def _lstsq_a_grad(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> Any:
+    """Of the solution ``pinv(a) @ b``, the sums of squares ``|b - a x|^2`` and singular values."""
+    a, b, x, cutoff, inverse, dzdx, off, dzds = _lstsq_parts(dzdy, result, a, b, rcond)
+    dzda: Any = ZERO
+    if dzdx is not ZERO:
+        _refuse_deficient(a, cutoff, "numpy.linalg.lstsq")
+        dzda = dzda + _pinv_grad(dzdx @ adjoint(b), inverse, a, cutoff, hermitian=False)
+    if off is not ZERO:
+        dzda = dzda - off @ adjoint(x)
     if dzds is not ZERO:
         u, _, vh = np.linalg.svd(a, full_matrices=False)
         dzda = dzda + (u * row(dzds)) @ vh
-    return dzda, dzdb if dzdb is ZERO or not flat else dzdb[..., 0]
+    return dzda
+
+
+def _lstsq_b_grad(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> Any:
+    """Of the solution ``pinv(a) @ b`` and of the sums of squares ``|b - a x|^2``."""
+    _, _, _, _, inverse, dzdx, off, _ = _lstsq_parts(dzdy, result, a, b, rcond)
+    dzdb = off if dzdx is ZERO else off + adjoint(inverse) @ dzdx
+    return dzdb if dzdb is ZERO or np.ndim(b) > 1 else dzdb[..., 0]
 
 
 def _lstsq_samples(rng: np.random.Generator) -> Samples:
@@ -269,7 +306,12 @@ def _lstsq_samples(rng: np.random.Generator) -> Samples:
     ]
 
 
-lifted(grad=_lstsq_grad, complex=True, symbolic_zeros=True, samples=_lstsq_samples)(np.linalg.lstsq)
+lifted(
+    grad={"a": _lstsq_a_grad, "b": _lstsq_b_grad},
+    complex=True,
+    symbolic_zeros=True,
+    samples=_lstsq_samples,
+)(np.linalg.lstsq)
 
 
 # Factorisations
@@ -341,6 +383,14 @@ def _qr_grad(dzdy: Any, result: Any, a: Any, mode: str) -> Any:
         dzdq = _dzdq_of_first(dzdq, q, k)
         q, r, dzdr = q[..., :k], r[..., :k, :], dzdr[..., :k, :]
     square, further = r[..., :k], array_like(a)[..., k:]
+    pivots = np.abs(np.diagonal(plain(square), axis1=-2, axis2=-1))
+    rounding = max(m, n) * np.finfo(pivots.dtype).eps
+    if np.any(pivots <= rounding * np.max(pivots, axis=-1, keepdims=True, initial=0.0)):
+        raise NoGradientError(
+            "numpy.linalg.qr has no derivative where the first columns of a matrix depend on each "
+            "other: the next column of q is chosen freely.",
+            "Leave dependent columns out, or use numpy.linalg.svd.",
+        )
     dzdsquare, dzdfurther = dzdr[..., :k], dzdr[..., k:]
     if n > k:
         dzdq = dzdq + further @ adjoint(dzdfurther)

@@ -97,9 +97,10 @@ def _from_rows(rows: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def _sum_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, where: Any) -> Any:
-    if is_discrete(dtype):
+    if dtype is not None and is_discrete(dtype):
         return ZERO
-    return _only(where, _spread(dzdy, a, axis))
+    dzda = _spread(dzdy, a, axis)
+    return dzda if where is _LEFT_AWAY else _only(where, dzda)
 
 
 def _mean_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, where: Any) -> Any:

@@ -1,8 +1,9 @@
 """numpy.linalg: eigenvalues and singular values, with and without their vectors.
 
-Vectors have derivatives only where their values differ: a loss of the values alone stays finite
-where they coincide, a loss of the vectors is infinite or nan there. Functions of Hermitian matrices
-read one triangle; their gradient is by the entries that are read.
+Vectors have derivatives only where their values differ. Where values coincide, a loss of the values
+alone has a finite gradient (that of the order in which they came), vectors of other values have
+theirs, and a loss that uses one of the vectors in question is refused. Functions of Hermitian
+matrices read one triangle; their gradient is by the entries that are read.
 
 References
 ----------
@@ -26,6 +27,7 @@ from ._matrices import (
     complex_normal,
     conj,
     diagonal_matrix,
+    plain,
     read_from_one_triangle,
     rectangular_samples,
     row,
@@ -51,9 +53,50 @@ def _gaps(w: Any) -> Any:
 
 
 def _over_gaps(x: Any, gaps: Any) -> Any:
-    """Divide by the gaps, off the diagonal; infinite where two values coincide and both matter."""
-    none = np.eye(x.shape[-1], dtype=bool) | np.equal(x, 0)
+    """Divide by the gaps, off the diagonal; zero where two values coincide, and neither matters."""
+    none = np.eye(x.shape[-1], dtype=bool) | np.equal(gaps, 0)
     return np.where(none, 0.0, x) / np.where(none, 1.0, gaps)
+
+
+def _refuse_coinciding(w: Any, gaps: Any, dzdw: Any, *dzdvs: Any, function: str) -> None:
+    """Refuse a loss that uses vectors whose values coincide.
+
+    Their derivative is a limit 0/0, even where that of the loss exists: in ``(v * f(w)) @ v.T`` the
+    cotangents do not tell f'(w). Two values take no part if nothing arrives at their vectors, and
+    the same at both; unless they are zero, which may be what made the cotangents of the vectors so.
+    """
+    coinciding = np.equal(plain(gaps), 0) & ~np.eye(gaps.shape[-1], dtype=bool)
+    if not coinciding.any():
+        return
+    w, by_value = plain(w), np.zeros(1) if dzdw is ZERO else plain(dzdw)
+    used = _used(dzdvs, w.shape[-1]) | (np.equal(w, 0) & np.not_equal(by_value, 0))
+    apart = np.not_equal(column(by_value), row(by_value))
+    if np.any(coinciding & (column(used) | row(used) | apart)):
+        raise NoGradientError(
+            f"A loss uses vectors of {function} whose values coincide, and these have no "
+            "derivative.",
+            "Use the values alone, or the vectors of other values; for a function of the matrix "
+            "such as v @ diag(f(w)) @ v.T, take that function: scipy.linalg.expm, sqrtm.",
+        )
+
+
+def _used(dzdvs: tuple[Any, ...], k: int) -> Any:
+    """Whether anything arrives at the vectors of each of the first k values."""
+    there = [np.any(np.not_equal(plain(x), 0), axis=-2)[..., :k] for x in dzdvs if x is not ZERO]
+    return np.any(there, axis=0) if there else np.zeros(k, bool)
+
+
+def _over_values(x: Any, s: Any, dzds: Any) -> Any:
+    """Divide columns by singular values, where a matrix is not square."""
+    none = np.equal(plain(s), 0)
+    by_value = False if dzds is ZERO else np.not_equal(plain(dzds), 0)
+    if np.any(none & (_used((x,), s.shape[-1]) | by_value)):
+        raise NoGradientError(
+            "A loss uses vectors of numpy.linalg.svd whose singular value is zero, and these have "
+            "no derivative in a matrix that is not square.",
+            "Leave them out, as in u[:, :r], s[:r], vt[:r] for a matrix of rank r.",
+        )
+    return np.where(row(none), 0.0, x) / row(np.where(none, 1.0, s))
 
 
 def _turn(dzdv: Any, vectors: Any) -> Any:
@@ -112,6 +155,8 @@ def _eigh_grad(dzdy: Any, result: Any, UPLO: Any) -> Any:
     """
     (dzdw, dzdv), (w, v) = (dzdy[0], dzdy[1]), (result[0], result[1])
     lower = UPLO.upper() == "L"
+    if dzdv is not ZERO:
+        _refuse_coinciding(w, _gaps(w), dzdw, dzdv, function="numpy.linalg.eigh")
     if _flows(dzdv):
         if np.iscomplexobj(v):
             at = np.zeros(v.shape, bool)
@@ -163,6 +208,8 @@ def _eig_grad(dzdy: Any, result: Any) -> Any:
     arXiv:1701.00392 (2017), section 4.13; Giles (2008), section 3.1.
     """
     (dzdw, dzdv), (w, v) = (dzdy[0], dzdy[1]), (result[0], result[1])
+    if dzdv is not ZERO:
+        _refuse_coinciding(w, _gaps(w), dzdw, dzdv, function="numpy.linalg.eig")
     if _flows(dzdv):
         overlap = np.sum(np.real(conj(v) * dzdv), axis=-2)
         turned = dzdv
@@ -177,6 +224,14 @@ def _eig_grad(dzdy: Any, result: Any) -> Any:
         inner = diagonal_matrix(dzdw)
     else:
         return ZERO
+    if not _flows(dzdv) and not np.any(np.ptp(plain(dzdw), axis=-1)):  # of the trace
+        return dzdw[..., :1, None] * np.eye(v.shape[-1])
+    sizes = np.linalg.svd(plain(v), compute_uv=False)
+    if np.any(sizes[..., -1:] <= v.shape[-1] * np.finfo(sizes.dtype).eps * sizes[..., :1]):
+        raise NoGradientError(
+            "The eigenvalues of a defective matrix, which lacks eigenvectors, have no derivative.",
+            "Use functions of the matrix itself, such as numpy.linalg.det or scipy.linalg.expm.",
+        )
     return np.linalg.solve(adjoint(v), inner @ adjoint(v))
 
 
@@ -230,6 +285,9 @@ def _singular_vectors_grad(dzdy: tuple[Any, Any, Any], result: tuple[Any, Any, A
     u, s, vh = result
     v, k = adjoint(vh), s.shape[-1]
     dzdv = ZERO if dzdvh is ZERO else adjoint(dzdvh)
+    if dzdu is not ZERO or dzdv is not ZERO:
+        gaps = _gaps(s) * (row(s) + column(s))
+        _refuse_coinciding(s, gaps, dzds, dzdu, dzdv, function="numpy.linalg.svd")
     if not _flows(dzdu) and not _flows(dzdv):
         if dzds is ZERO:
             return ZERO
@@ -259,9 +317,9 @@ def _singular_vectors_grad(dzdy: tuple[Any, Any, Any], result: tuple[Any, Any, A
         inner = inner + 1j * diagonal_matrix(turn / np.where(turn == 0, 1.0, s))
     dzda = u @ inner @ adjoint(v)
     if u.shape[-2] > k:
-        dzda = dzda + ((dzdu - u @ by_u) / row(s)) @ adjoint(v)
+        dzda = dzda + _over_values(dzdu - u @ by_u, s, dzds) @ adjoint(v)
     if v.shape[-2] > k:
-        dzda = dzda + u @ adjoint((dzdv - v @ by_v) / row(s))
+        dzda = dzda + u @ adjoint(_over_values(dzdv - v @ by_v, s, dzds))
     return dzda
 
 

@@ -81,7 +81,7 @@ _register_attribute(float.imag, lambda self: 0.0)
 _register_attribute(complex.real, np.real)
 _register_attribute(complex.imag, np.imag)
 locally_constant(float.is_integer)
-locally_constant(float.as_integer_ratio)
+no_grad("splits a number into integers, of which none varies")(float.as_integer_ratio)
 
 
 # math and cmath: one argument

@@ -33,7 +33,7 @@ from ._matrices import (
     summed_to,
     through_twin,
 )
-from .numpy_linalg import _cholesky_grad, _lstsq_grad, _qr_grad
+from .numpy_linalg import _cholesky_grad, _lstsq_a_grad, _lstsq_b_grad, _qr_grad
 from .numpy_spectra import (
     _eig_grad,
     _eigvals_op,
@@ -41,6 +41,7 @@ from .numpy_spectra import (
     _gaps,
     _over_gaps,
     _phase_fixed,
+    _refuse_coinciding,
     _svd_grad,
     _turn,
 )
@@ -209,7 +210,10 @@ lifted(
     samples=lambda rng: [*square_samples(rng), (*square_samples(rng)[2], {"lower": False})],
 )(sl.pinvh)
 lifted(
-    grad=lambda dzdy, result, a, b, cond: _lstsq_grad(dzdy, result, a, b, cond),
+    grad={
+        "a": lambda dzdy, result, a, b, cond: _lstsq_a_grad(dzdy, result, a, b, cond),
+        "b": lambda dzdy, result, a, b, cond: _lstsq_b_grad(dzdy, result, a, b, cond),
+    },
     ignores=("check_finite", "lapack_driver"),
     complex=True,
     symbolic_zeros=True,
@@ -551,12 +555,15 @@ def _eigh_grads(
             dzdv = _phase_fixed(dzdv, v, at, _turn(dzdv, v), "scipy.linalg.eigh")
         if v.shape[-1] < v.shape[-2]:
             w, v, dzdw, dzdv = _among_all(w, v, dzdw, dzdv, a, b, lower)
+        _refuse_coinciding(w, _gaps(w), dzdw, dzdv, function="scipy.linalg.eigh")
         by_v = adjoint(v) @ dzdv
         inner = _over_gaps(by_v, _gaps(w))
         by_norm = np.real(np.sum(conj(v) * dzdv, axis=-2))
         if dzdw is not ZERO:
             inner = inner + diagonal_matrix(dzdw)
     elif dzdw is not ZERO:
+        if dzdv is not ZERO:
+            _refuse_coinciding(w, _gaps(w), dzdw, dzdv, function="scipy.linalg.eigh")
         inner = diagonal_matrix(dzdw)
     else:
         return ZERO, ZERO
@@ -649,6 +656,8 @@ def _tridiagonal_grads(dzdy: Any, result: Any, d: Any, e: Any, eigvals_only: boo
     if eigvals_only:
         return _tridiagonal_values_grads(dzdy, d, e)
     (dzdw, dzdv), (w, v) = (dzdy[0], dzdy[1]), (result[0], result[1])
+    if dzdv is not ZERO:
+        _refuse_coinciding(w, _gaps(w), dzdw, dzdv, function="scipy.linalg.eigh_tridiagonal")
     if not _flows(dzdv):
         return (ZERO, ZERO) if dzdw is ZERO else _beside_diagonal(v * row(dzdw), v)
     inner = _over_gaps(adjoint(v) @ dzdv, _gaps(w))

@@ -1,0 +1,507 @@
+"""Twins from rules: the function on BVars that a rule makes of its original.
+
+A twin has the signature of its original. With plain values it *is* the original; with a BVar among
+the differentiable arguments it calls the original on the values and records one node.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ._bvar import (
+    _PLAIN,
+    BVar,
+    bare,
+    coincide,
+    collect,
+    conj,
+    finite,
+    has_bvar,
+    is_complex,
+    link_if_view,
+    nearly_equal,
+    record,
+    rooted,
+    site,
+    without_numbers,
+)
+from ._effect import comes_later, then
+from ._rule import Rule, by_position
+from ._signature import arguments, with_signature
+from ._tape import CALL, EDGES, UNARY
+from .errors import CotangentError, UnhandledParameterError
+
+__all__ = ["twin_from"]
+
+# Functions whose derivative is infinite at one size of the argument.
+_SINGULAR: Final = {
+    np.sqrt: 0.0, math.sqrt: 0.0, np.cbrt: 0.0, np.arcsin: 1.0, math.asin: 1.0, np.arccos: 1.0,
+    math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
+}  # fmt: skip
+
+# Functions with a kink, and whether a call is at it.
+_KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
+    **dict.fromkeys(
+        (np.maximum, np.minimum, np.fmax, np.fmin), lambda xs, y: nearly_equal(xs[0], xs[1])
+    ),
+    **dict.fromkeys(
+        (np.linalg.norm, np.linalg.vector_norm, np.hypot, math.hypot, math.dist),
+        lambda xs, y: np.any(np.equal(rooted(y), 0)),
+    ),
+    **dict.fromkeys(
+        (np.arctan2, math.atan2),
+        lambda xs, y: np.any(np.equal(rooted(xs[0]), 0) & np.equal(rooted(xs[1]), 0)),
+    ),
+}
+
+
+def twin_from(rule: Rule) -> Any:
+    """The function on BVars that a rule makes of its original, with the original's signature."""
+    return _Twin(rule).made()
+
+
+class _Twin:
+    """A rule at work.
+
+    Parameters are known by their places here. A *setting* is a parameter that is not
+    differentiable; `on` are the places whose arguments are on the tape.
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        rule.prepare()
+        self.rule = rule
+        self.original = rule.original
+        self.name = rule.name
+        self.where = rule.where
+        options = rule.options
+        self.complex = bool(options["complex"])
+        self.real_only = not self.complex and options["derivative"] is None
+        self.kink = _KINKS.get(rule.original) if rule.original.__hash__ is not None else None
+        self.index = {name: i for i, name in enumerate(rule.parameters)}
+        self.wrt_at = [self.index[name] for name in rule.wrt]
+        self.settings_at = [
+            (i, rule.signature.parameters[name].default)
+            for name, i in self.index.items()
+            if name not in rule.wrt
+        ]
+        self.asks = {
+            self.index.get(name): [self.index.get(need, -1) for need in needs]
+            for name, needs in rule.needs.items()
+        }
+        self.op = rule.functions[None] if options["op"] is not None else None
+        self.functions = {
+            self.index.get(name): self._scaled_grad(function, name)
+            for name, function in rule.functions.items()
+        }
+        if None in self.functions and len(self.wrt_at) == 1 and self.op is None:
+            self._take_alone(self.wrt_at[0])
+        self.defaults = rule.positional_defaults
+        self.required = self._count_required()
+
+    def _scaled_grad(self, function: Any, name: Any) -> Any:
+        """A function of the rule, as one of dzdy and what it asks for, by position."""
+        needs = self.rule.needs[name]
+        if self.rule.options["grad"] is not None:
+            return by_position(function, needs, 1)
+        if self.rule.options["derivative"] is None:
+            return function
+        slope = by_position(function, needs)
+        return lambda dzdy, *given: dzdy * conj(_slope_at(slope, given))
+
+    def _take_alone(self, i: int) -> None:
+        """Let the one function of a rule be that of the one differentiable parameter."""
+        function = self.functions.pop(None)
+
+        def alone(dzdy: Any, *given: Any) -> Any:
+            dzdx = function(dzdy, *given)
+            return dzdx[0] if dzdx.__class__ is tuple and len(dzdx) == 1 else dzdx
+
+        self.functions[i] = alone
+        self.asks[i] = self.asks.pop(None)
+
+    def _count_required(self) -> int | None:
+        """How many values a call gives that leaves all settings to their defaults.
+
+        None where that is not a number of leading ones.
+        """
+        if self.defaults is None:
+            return None
+        count = sum(default is inspect.Parameter.empty for default in self.defaults)
+        return count if all(i < count for i in self.wrt_at) else None
+
+    def made(self) -> Any:
+        """The twin."""
+        rule = self.rule
+        at_once = not inspect.iscoroutinefunction(self.original)
+        short = None
+        if at_once and rule.slope is not None and self.defaults is not None:
+            short = self._short_unary()
+        elif at_once and self.op is None and self.wrt_at == list(range(self.required or 0)):
+            short = self._short_alone() if len(self.wrt_at) == 1 else self._short()
+        return with_signature(rule.signature, self.call, self.original, short)
+
+    # The short ways: values that arithmetic keeps, of one tape, and settings at their defaults.
+
+    def _short_unary(self) -> Callable[[Any], Any]:
+        """Of an elementwise function of one argument, whose result lies in the same space."""
+        original, rule, keeps, call = self.original, self.rule, self.rule.keeps, self.call
+        singular = _SINGULAR.get(original)
+
+        def short(x: Any) -> Any:
+            if x.__class__ is not BVar:
+                return call((x,))
+            space = x._bvar_space
+            tape = space.kept
+            if tape is None:
+                return call((x,))
+            a = x._bvar_value
+            y = short(a) if a.__class__ is BVar else original(a)
+            token = space
+            if (
+                y.__class__ is not np.ndarray
+                or y.dtype is not space.dtype
+                or y.shape != space.shape
+            ):
+                token = tape.token(y)
+                if token is not space and (token.shape != () or space.shape != () or is_complex(y)):
+                    return call((x,))  # not of the same space: to be projected
+            if singular is not None and (
+                abs(a) == singular
+                if a.__class__ is float
+                else np.any(np.equal(np.abs(rooted(a)), singular))
+            ):
+                tape.careful = True
+                coincide(x)
+            if not finite(y):
+                tape.careful = True
+            r = BVar()
+            r._bvar_value = y
+            r._bvar_space = token
+            r._bvar_at = len(tape)
+            residual = a if keeps == "x" else y if keeps == "result" else (a, y)
+            tape.append((UNARY, x._bvar_at, rule, residual))
+            return r
+
+        return short
+
+    def _short_alone(self) -> Callable[[Any], Any]:
+        """Of any other function of one argument."""
+        original, call, recorded = self.original, self.call, self._recorded
+        rule, scaled_grad, asks = self.rule, self.functions[0], self.asks[0]
+        defaults = tuple(self.defaults or ())[1:]
+        other = self.kink is not None
+
+        def short(x: Any) -> Any:
+            if x.__class__ is not BVar:
+                return call((x, *defaults))
+            space = x._bvar_space
+            tape, a = space.kept, x._bvar_value
+            if tape is None or a.__class__ not in _NUMBERS:
+                return call((x, *defaults))
+            y = original(a)
+            cls = y.__class__
+            if (
+                other
+                or y is a
+                or cls not in _NUMBERS
+                or (cls is np.ndarray and (y.base is not None or y.dtype.kind != "f"))
+            ):
+                return recorded(tape, (x,), [a, *defaults], y)
+            r = BVar()
+            r._bvar_value = y
+            r._bvar_space = tape.token(y)
+            r._bvar_at = len(tape)
+            given = [a if i == 0 else y if i < 0 else defaults[i - 1] for i in asks]
+            tape.append((EDGES, ((x._bvar_at, space, scaled_grad, given),), rule, site(3)))
+            return r
+
+        return short
+
+    def _short(self) -> Callable[..., Any]:
+        """Of a function of several arguments."""
+        original, call = self.original, self.call
+        defaults = tuple(self.defaults or ())[self.required :]
+        recorded, real_only = self._recorded, self.real_only
+        rule, kink, functions, asks = self.rule, self.kink, self.functions, self.asks
+        at_once, count = None in functions, len(self.wrt_at)
+
+        def short(*xs: Any) -> Any:
+            tape: Any = None
+            for x in xs:
+                if x.__class__ is BVar:
+                    kept = x._bvar_space.kept
+                    if kept is None or (kept is not tape and tape is not None):
+                        return call((*xs, *defaults))
+                    tape = kept
+                    x = x._bvar_value
+                    if x.__class__ not in _NUMBERS:
+                        return call((*xs, *defaults))
+                elif x.__class__ not in _NUMBERS or (real_only and is_complex(x)):
+                    return call((*xs, *defaults))
+            if tape is None:
+                return original(*xs)
+            plain = [x._bvar_value if x.__class__ is BVar else x for x in xs]
+            result = original(*plain)
+            if at_once or kink is not None or result.__class__ not in _NUMBERS:
+                return recorded(tape, xs, [*plain, *defaults], result)
+            if result.__class__ is np.ndarray and (
+                result.base is not None or result.dtype.kind != "f"
+            ):
+                return recorded(tape, xs, [*plain, *defaults], result)
+            r = BVar()
+            r._bvar_value = result
+            r._bvar_space = tape.token(result)
+            r._bvar_at = len(tape)
+            edges = []
+            for i, x in enumerate(xs):
+                if x.__class__ is BVar:
+                    if result is plain[i]:
+                        return recorded(tape, xs, [*plain, *defaults], result)
+                    given = []
+                    for j in asks[i]:
+                        if j < 0:
+                            given.append(result)
+                        elif j >= count:
+                            given.append(defaults[j - count])
+                        else:
+                            y = plain[j]
+                            mine = y is xs[j] and y.__class__ is np.ndarray
+                            given.append(y.copy() if mine else y)
+                    edges.append((x._bvar_at, x._bvar_space, functions[i], given))
+            tape.append((EDGES, edges, rule, site(3)))
+            return r
+
+        return short
+
+    # The general way
+
+    def call(self, values: tuple[Any, ...]) -> Any:
+        """The original on plain values; with a BVar, its result as one node."""
+        tape: Any = None
+        for i in self.wrt_at:
+            x = values[i]
+            if x.__class__ is BVar:
+                other = x._bvar_space.tape
+                if tape is None or (other is not tape and other.serial > tape.serial):
+                    tape = other
+            elif x.__class__ not in _PLAIN and (bare(x) is not x or has_bvar(x)):
+                collected = collect(bare(x))
+                if collected is not x and not (isinstance(x, (list, tuple)) and not has_bvar(x)):
+                    return self.call((*values[:i], collected, *values[i + 1 :]))
+        given = False
+        for i, default in self.settings_at:
+            setting = values[i]
+            if setting is default:
+                continue
+            given = True
+            if setting.__class__ not in _PLAIN and has_bvar(setting):
+                values = (*values[:i], self._plain_setting(i, setting), *values[i + 1 :])
+        if tape is None:
+            return self._original(values)
+        if given:
+            for i, name, default in self.rule.unhandled:
+                if values[i] is not default:
+                    self._check_default(name, values[i], default)
+        return self._record(tape, values, given)
+
+    def _plain_setting(self, i: int, setting: Any) -> Any:
+        name = self.rule.parameters[i]
+        root = rooted(setting)
+        if isinstance(root, (int, np.integer, np.bool_)) or (
+            isinstance(root, np.ndarray) and root.dtype.kind in "iub"
+        ):
+            return root  # an integer setting does not vary
+        wrt = self.rule.wrt
+        raise UnhandledParameterError(
+            f"{self.name} was given a BVar for {name}, which its rule does not differentiate.",
+            f"Pass value_of({name}) where a constant is meant, or write a rule with "
+            f"wrt=({', '.join(map(repr, (*wrt, name)))}).",
+            rule=self.where,
+            differentiable=", ".join(wrt),
+        )
+
+    def _check_default(self, name: str, given: Any, default: Any) -> None:
+        same = (
+            isinstance(given, (bool, int, float, builtins.complex, str, type(None)))
+            and isinstance(default, (bool, int, float, builtins.complex, str, type(None)))
+            and type(given) is type(default)
+            and given == default
+        )
+        if same or (isinstance(given, (tuple, dict)) and not given and not default):
+            return
+        raise UnhandledParameterError(
+            f"{self.name} was given {name}={_brief(given)}, which its rule does not handle.",
+            f"Name {name} in the rule's parameters, or list it in ignores=.",
+            rule=self.where,
+            handles=", ".join(self.rule.handled),
+            given=f"{name}={_brief(given)}",
+        )
+
+    def _original(self, values: Sequence[Any]) -> Any:
+        defaults = self.defaults
+        if defaults is None:
+            args, kwargs = arguments(self.rule.signature, tuple(values))
+            return self.original(*args, **kwargs)
+        n = len(values)
+        while n and values[n - 1] is defaults[n - 1]:
+            n -= 1  # defaults are the original's business
+        return self.original(*values[:n])
+
+    def _record(self, tape: Any, values: tuple[Any, ...], given: bool) -> Any:
+        plain = list(values)
+        inner = False
+        for i in self.wrt_at:
+            x = values[i]
+            if x.__class__ is BVar:
+                if x._bvar_space.tape is tape:
+                    x = plain[i] = x._bvar_value
+                    cls = x.__class__
+                    inner = inner or cls is BVar or (cls not in _PLAIN and has_bvar(x))
+                else:
+                    inner = True
+        if self.op is not None:
+            found = self.op(**{need: plain[self.index[need]] for need in self.rule.needs[None]})
+            if found.__class__ is not tuple and comes_later(found):
+                return then(found, lambda found: self._recorded_op(tape, values, plain, found))
+            return self._recorded_op(tape, values, plain, found)
+        if inner:
+            result = self.call(tuple(plain))
+        elif given or self.required is None:
+            result = self._original(plain)
+        else:
+            result = self.original(*plain[: self.required])
+        if result.__class__ not in _PLAIN and comes_later(result):
+            return then(result, lambda y: self._recorded(tape, values, plain, y))
+        return self._recorded(tape, values, plain, result)
+
+    def _recorded(self, tape: Any, values: tuple[Any, ...], plain: list[Any], result: Any) -> Any:
+        """The result as a node: one scaled gradient for each argument, or one for all."""
+        if self.real_only and result.__class__ is not float:
+            self._refuse_complex(plain, result)
+        if self.kink is not None and self.kink([rooted(x) for x in plain], result):
+            tape.coincident = True
+            coincide(*plain)
+        cls = result.__class__
+        token = tape.token(result)
+        if token.shape is None and without_numbers(result):
+            return result
+        on = [i for i in self.wrt_at if plain[i] is not values[i]]
+        if None in self.functions:
+            node = self._node_of_all(values, plain, result, on)
+        else:
+            edges = []
+            for i in on:
+                x = values[i]
+                given = self._given(i, values, plain, result)
+                edges.append((x._bvar_at, x._bvar_space, self.functions[i], given))
+            node = (EDGES, edges, self.rule, site())
+        r = BVar()
+        r._bvar_value = result
+        r._bvar_space = token
+        r._bvar_at = len(tape)
+        tape.append(node)
+        if cls is np.ndarray and (result.base is not None or any(result is plain[i] for i in on)):
+            return link_if_view(r, [values[i] for i in on])
+        return r
+
+    def _node_of_all(
+        self, values: tuple[Any, ...], plain: list[Any], result: Any, on: list[int]
+    ) -> tuple[Any, ...]:
+        function, given = self.functions[None], self._given(None, values, plain, result)
+        scaled_grad = lambda dzdy: self._counted(function(dzdy, *given), on)
+        parents = tuple([(values[i]._bvar_at, values[i]._bvar_space) for i in on])
+        return CALL, scaled_grad, parents, self.rule, site()
+
+    def _given(
+        self, key: int | None, values: tuple[Any, ...], plain: list[Any], result: Any
+    ) -> list[Any]:
+        """What a function of the rule asks for, in its order; arrays of the caller are copied."""
+        given = []
+        for i in self.asks[key]:
+            if i < 0:
+                given.append(result)
+            else:
+                x = plain[i]
+                mine = x.__class__ is np.ndarray and (i >= len(values) or x is values[i])
+                given.append(x.copy() if mine else x)
+        return given
+
+    def _refuse_complex(self, plain: list[Any], result: Any) -> None:
+        if _holds_complex(result) or any(_holds_complex(plain[i]) for i in self.wrt_at):
+            raise UnhandledParameterError(
+                f"{self.name} was given complex values, for which its rule is not known to hold.",
+                "Check the rule in the convention dzdx = dzdy * conj(dy/dx), and say complex=True.",
+                rule=self.where,
+            )
+
+    def _recorded_op(self, tape: Any, values: tuple[Any, ...], plain: list[Any], found: Any) -> Any:
+        if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
+            raise CotangentError(
+                f"The op of {self.name} did not return (y, scaled_grad).",
+                "Return the result and a function dzdy -> cotangents.",
+                rule=self.where,
+                got=type(found).__name__,
+            )
+        result, pullback = found
+        if not self.complex:
+            self._refuse_complex(plain, result)
+        on = [i for i in self.wrt_at if plain[i] is not values[i]]
+        parents = tuple([(values[i]._bvar_at, values[i]._bvar_space) for i in on])
+        scaled_grad = lambda dzdy: self._counted(pullback(dzdy), on)
+        return record(tape, result, scaled_grad, parents, self.rule)
+
+    def _counted(self, found: Any, on: list[int]) -> Any:
+        """The cotangents of the parameters `on` the tape, out of those of all."""
+        found = self._one_for_each(found)
+        if len(on) == len(self.wrt_at):
+            return found
+        return [dzdx for i, dzdx in zip(self.wrt_at, found, strict=True) if i in on]
+
+    def _one_for_each(self, found: Any) -> Any:
+        count = len(self.wrt_at)
+        if count == 1 and not (found.__class__ is tuple and len(found) == 1):
+            return (found,)
+        if isinstance(found, (tuple, list)) and len(found) == count:
+            return found
+        got = f"{len(found)} cotangents" if isinstance(found, (tuple, list)) else type(found)
+        raise CotangentError(
+            f"The rule of {self.name} did not return one cotangent for each argument.",
+            f"Return a tuple of one for each of {', '.join(self.rule.wrt)}.",
+            rule=self.where,
+            expected=f"{count} cotangents",
+            got=got,
+        )
+
+
+def _slope_at(slope: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    """A partial derivative; infinite as an array's would be where Python's numbers raise."""
+    try:
+        return slope(*given)
+    except (ZeroDivisionError, OverflowError):
+        plain = (float, builtins.complex)
+        return slope(*[np.asarray(x)[()] if x.__class__ in plain else x for x in given])
+
+
+def _holds_complex(value: Any) -> bool:
+    cls = value.__class__
+    if cls is np.ndarray:
+        return bool(value.dtype.kind == "c")
+    if cls is BVar:
+        return _holds_complex(value._bvar_value)
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_complex, value))
+    return is_complex(value)
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
+
+
+_NUMBERS: Final = {float, int, np.float64, np.ndarray}

@@ -1,0 +1,180 @@
+"""Stand-ins for Python's library: copies, dispatch by type, threads, other kinds of numbers."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import copy
+import dataclasses
+import decimal
+import fractions
+import functools
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from .._buffer import Buffer
+from .._bvar import BVar, is_plain
+from .._space import is_record, parts_of, rebuilt
+from ..errors import NoGradientError
+from .bodies import with_body
+from .python import refuse_text_of
+from .standing_in import representative, stands_in
+
+if TYPE_CHECKING:
+    from .world import World
+
+__all__ = ["dispatcher", "no_pool", "pool"]
+
+
+# Copies
+
+
+@stands_in(copy.copy, world=True)
+def _copy(world: World, x: Any) -> Any:
+    if x.__class__ is BVar:
+        return x.copy() if isinstance(representative(x), np.ndarray) else x
+    if x.__class__ is Buffer or not world.is_view(x) or hasattr(x, "__copy__"):
+        return copy.copy(x)
+    return rebuilt(x, list(parts_of(x) or ()))
+
+
+@stands_in(copy.deepcopy, world=True)
+def _deepcopy(world: World, x: Any, memo: Any = None) -> Any:
+    memo = {} if memo is None else memo
+    if id(x) in memo:
+        return memo[id(x)]
+    if x.__class__ is BVar:
+        made = x.copy() if isinstance(representative(x), np.ndarray) else x
+    elif is_plain(x) and x.__class__ is not list and x.__class__ is not dict:
+        return copy.deepcopy(x, memo)
+    elif x.__class__ is list or x.__class__ is dict:
+        made = memo[id(x)] = x.__class__()
+        for key, part in list(parts_of(x) or ()):
+            if x.__class__ is list:
+                made.append(_deepcopy(world, part, memo))
+            else:
+                made[key] = _deepcopy(world, part, memo)
+    elif x.__class__ is tuple or (is_record(x) and not hasattr(x, "__deepcopy__")):
+        parts = [(key, _deepcopy(world, part, memo)) for key, part in parts_of(x) or ()]
+        made = rebuilt(x, parts)
+    else:
+        return copy.deepcopy(x, memo)
+    memo[id(x)] = made
+    return made
+
+
+@stands_in(dataclasses.astuple, world=True)
+def _astuple(world: World, obj: Any, *, tuple_factory: Any = tuple) -> Any:
+    return tuple_factory([_taken_apart(world, part, False) for _, part in _fields(obj)])
+
+
+@stands_in(dataclasses.asdict, world=True)
+def _asdict(world: World, obj: Any, *, dict_factory: Any = dict) -> Any:
+    return dict_factory([(k, _taken_apart(world, part, True)) for k, part in _fields(obj)])
+
+
+def _fields(obj: Any) -> list[tuple[str, Any]]:
+    return [(field.name, getattr(obj, field.name)) for field in dataclasses.fields(obj)]
+
+
+def _taken_apart(world: World, value: Any, to_dict: bool) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = [(name, _taken_apart(world, part, to_dict)) for name, part in _fields(value)]
+        return dict(parts) if to_dict else tuple(part for _, part in parts)
+    if isinstance(value, (list, tuple, dict)):
+        parts = [(key, _taken_apart(world, part, to_dict)) for key, part in parts_of(value) or ()]
+        return rebuilt(value, parts)
+    return _deepcopy(world, value)
+
+
+# Dispatch by the type of the first argument
+
+
+def dispatcher(world: World, function: Any) -> Any:
+    """A function of `functools.singledispatch` that looks through BVars; None for any other."""
+    dispatch = getattr(function, "dispatch", None)
+    if dispatch is None or not hasattr(function, "registry"):
+        return None
+
+    def dispatching(*args: Any, **kwargs: Any) -> Any:
+        chosen = dispatch(world.original_of(type(representative(args[0]))))
+        return world.lifted_value(chosen)(*args, **kwargs)
+
+    for name in ("dispatch", "register", "registry"):
+        setattr(dispatching, name, getattr(function, name))
+    return functools.update_wrapper(dispatching, function, updated=())
+
+
+# Threads: a tape belongs to one
+
+
+class _AtOnce(concurrent.futures.Executor):
+    """An executor that runs what it is given in the thread that gives it."""
+
+    def __init__(self, *args: Any, initializer: Any = None, initargs: Any = (), **kwargs: Any):
+        if initializer is not None:
+            initializer(*initargs)
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Run a call, and give a future that is done."""
+        future: Any = concurrent.futures.Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+stands_in(concurrent.futures.ThreadPoolExecutor)(_AtOnce)  # type: ignore[type-var]
+
+
+@stands_in(threading.Thread, world=True)
+def _thread(world: World, *args: Any, target: Any = None, **kwargs: Any) -> Any:
+    given = [target, *args]
+    if any(with_body(part) is not None for part in given):
+        raise NoGradientError(
+            "A thread was to be started by a function that is being differentiated, and a tape "
+            "belongs to one thread.",
+            "Use a ThreadPoolExecutor, or run its work in a loop.",
+        )
+    return threading.Thread(*args, target=target, **kwargs)
+
+
+def no_pool(*args: Any, **kwargs: Any) -> Any:
+    raise NoGradientError(
+        "A pool of workers was to be started by a function that is being differentiated, and a "
+        "tape belongs to one thread.",
+        "Use a ThreadPoolExecutor, or run its work in a loop.",
+    )
+
+
+# By module and name, since looking them up would import what they stand in.
+_POOLS: Final = frozenset(
+    {
+        ("concurrent.futures.process", "ProcessPoolExecutor"),
+        ("multiprocessing.context", "BaseContext.Pool"),
+        ("multiprocessing.pool", "Pool"),
+        ("multiprocessing.pool", "ThreadPool"),
+    }
+)
+
+
+def pool(value: Any) -> Any:
+    """What stands in for a pool of workers; None for anything else."""
+    name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    return no_pool if name in _POOLS else None
+
+
+# Numbers of other kinds, which have no gradient
+
+
+def _other_kind(original: Any) -> None:
+    @stands_in(original, world=True)
+    def make(world: World, *args: Any, **kwargs: Any) -> Any:
+        refuse_text_of(world, args)
+        return original(*args, **kwargs)
+
+
+for _original in (decimal.Decimal, fractions.Fraction, memoryview):
+    _other_kind(_original)
