@@ -88,6 +88,7 @@ def applied(
         if token is None:
             return record(tape, y, scaled_grad, parents, op)
         its_token, at = token(tape, y), len(tape)
+        tape.given.append((at, its_token))
         tape.append((CALL, scaled_grad, parents, op, site()))
         return _bvar(y, its_token, at)
 

@@ -62,7 +62,7 @@ class Buffer:
         Of a slice: ``read(contents of base)``.
     """
 
-    __slots__ = ("_base", "_held", "_read", "_shared")
+    __slots__ = ("_base", "_by_columns", "_held", "_read", "_shared")
 
     __hash__ = None  # type: ignore[assignment]  # an array has none either
     __array_priority__ = 2000
@@ -77,6 +77,8 @@ class Buffer:
         self._base = base
         self._read = read
         self._shared = False
+        # How the items lie in memory, which decides what NumPy gives a view of.
+        self._by_columns = contents.__class__ is np.ndarray and contents.flags.fnc
 
     # Contents
 
@@ -93,7 +95,8 @@ class Buffer:
         """Where each item lies in the flattened root."""
         if self._base is None:
             shape = np.shape(value_of(self._held))
-            return np.arange(int(np.prod(shape))).reshape(shape)
+            numbers = np.arange(int(np.prod(shape))).reshape(shape)
+            return np.asfortranarray(numbers) if self._by_columns else numbers
         assert self._read is not None
         return self._read(self._base._positions())
 
@@ -109,7 +112,9 @@ class Buffer:
             positions = self._positions()
             if np.may_share_memory(positions, read(positions)):
                 return Buffer(base=self, read=read)
-        return part if part.__class__ is BVar else fresh(part)
+        if part.__class__ is BVar:
+            return Buffer(part.copy()) if is_linked(part) else part
+        return fresh(part)
 
     # Items
 
@@ -133,7 +138,12 @@ class Buffer:
             if root._shared:
                 root._held = root._held.copy()
                 root._shared = False
-            self._contents()[key] = value
+            part = self._contents()
+            if self._base is None or np.may_share_memory(part, root._held):
+                part[key] = value
+            else:
+                places = self._positions()[key]
+                root._held.flat[places.ravel()] = np.broadcast_to(value, places.shape).ravel()
         elif root is self:
             root._held = _stored(root._held, key, value)
         elif is_complex(root._held) and not is_complex(self._contents()):
@@ -230,7 +240,7 @@ class Buffer:
     @property
     def flat(self) -> Any:
         """The items in a row; may be assigned to."""
-        return self._slice(lambda contents: contents.reshape(-1))
+        return Buffer(base=self, read=lambda contents: contents.reshape(-1))
 
     @flat.setter
     def flat(self, value: Any) -> None:

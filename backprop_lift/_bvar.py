@@ -35,6 +35,7 @@ from ._space import (
     space_of,
     zero,
 )
+from ._special import by_its_class, own_method
 from ._sweep import power_slope
 from ._tape import (
     ADD,
@@ -271,10 +272,12 @@ class BVar:
         return _binary(operator.pow, other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return registry.twin(np.matmul)(self, other)
+        own = _by_its_class("matmul", self, other)
+        return registry.twin(np.matmul)(self, other) if own is NotImplemented else own
 
     def __rmatmul__(self, other: Any) -> Any:
-        return registry.twin(np.matmul)(other, self)
+        own = _by_its_class("matmul", other, self)
+        return registry.twin(np.matmul)(other, self) if own is NotImplemented else own
 
     def __mod__(self, other: Any) -> Any:
         return _binary(operator.mod, self, other)
@@ -283,7 +286,8 @@ class BVar:
         return _binary(operator.mod, other, self)
 
     def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
+        own = _by_its_class("divmod", self, other)
+        return (self // other, self % other) if own is NotImplemented else own
 
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
@@ -297,10 +301,10 @@ class BVar:
     # Locally constant: plain results.
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._bvar_value // value_of(other)
+        return _without_gradient(operator.floordiv, self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return other // self._bvar_value
+        return _without_gradient(operator.floordiv, other, self)
 
     def __eq__(self, other: Any) -> Any:
         return compare(operator.eq, self, other)
@@ -321,37 +325,38 @@ class BVar:
         return compare(operator.ge, self, other)
 
     def __invert__(self) -> Any:
-        return ~self._bvar_value
+        own = by_its_class("__invert__", self)
+        return ~self._bvar_value if own is NotImplemented else own
 
     def __and__(self, other: Any) -> Any:
-        return self._bvar_value & value_of(other)
+        return _without_gradient(operator.and_, self, other)
 
     def __or__(self, other: Any) -> Any:
-        return self._bvar_value | value_of(other)
+        return _without_gradient(operator.or_, self, other)
 
     def __xor__(self, other: Any) -> Any:
-        return self._bvar_value ^ value_of(other)
+        return _without_gradient(operator.xor, self, other)
 
     def __lshift__(self, other: Any) -> Any:
-        return self._bvar_value << value_of(other)
+        return _without_gradient(operator.lshift, self, other)
 
     def __rshift__(self, other: Any) -> Any:
-        return self._bvar_value >> value_of(other)
+        return _without_gradient(operator.rshift, self, other)
 
     def __rand__(self, other: Any) -> Any:
-        return other & self._bvar_value
+        return _without_gradient(operator.and_, other, self)
 
     def __ror__(self, other: Any) -> Any:
-        return other | self._bvar_value
+        return _without_gradient(operator.or_, other, self)
 
     def __rxor__(self, other: Any) -> Any:
-        return other ^ self._bvar_value
+        return _without_gradient(operator.xor, other, self)
 
     def __rlshift__(self, other: Any) -> Any:
-        return other << self._bvar_value
+        return _without_gradient(operator.lshift, other, self)
 
     def __rrshift__(self, other: Any) -> Any:
-        return other >> self._bvar_value
+        return _without_gradient(operator.rshift, other, self)
 
     def __bool__(self) -> bool:
         truth = bool(self._bvar_value)
@@ -369,7 +374,24 @@ class BVar:
         return operator.index(self._bvar_value)
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return round(self._bvar_value, ndigits) if ndigits is not None else round(self._bvar_value)
+        digits = () if ndigits is None else (ndigits,)
+        own = by_its_class("__round__", self, *digits)
+        if own is not NotImplemented:
+            return own
+        root = _root(self)
+        value = round(self._bvar_value, *digits)
+        root = _root(self)
+        if not isinstance(root, float) or abs(root) <= _FINEST * 10.0 ** -(ndigits or 0):
+            return value
+        if ndigits is None:
+            raise NoGradientError(
+                "A number so large was rounded that neither 0 nor 1 is known to be the slope.",
+                "Leave the rounding away, or round value_of(v).",
+                value=root,
+            )
+        tape = self._bvar_space.tape  # rounded for display: the slope is that of the number
+        tape.append((PASS, self._bvar_at))
+        return _bvar(value, self._bvar_space, len(tape) - 1)
 
     def __trunc__(self) -> Any:
         return self._bvar_value.__trunc__()
@@ -434,6 +456,9 @@ class BVar:
         value = self._bvar_value
         if value.__class__ is list or value.__class__ is tuple:
             return iter(_all_parts(self, value))
+        own: Any = by_its_class("__iter__", self)
+        if own is not NotImplemented:
+            return own  # type: ignore[no-any-return]  # an iterator, by the protocol
         root = _root(value)
         iterator: Iterator[Any] = iter(root)  # raises for a number
         if isinstance(root, Mapping):
@@ -493,7 +518,11 @@ class BVar:
         return twin(*args, **kwargs)
 
 
-# --- making ------------------------------------------------------------------------------------
+# So many times the step of a rounding, a number is taken to be meant as it is.
+_FINEST: Final = 1e8
+
+
+# Making.
 
 
 def _bvar(value: Any, space: Token, at: int) -> BVar:
@@ -757,7 +786,7 @@ def kept_alive(value: Any) -> Any:
     return value.copy() if value.__class__ is np.ndarray else value
 
 
-# --- arithmetic in general ---------------------------------------------------------------------
+# Arithmetic in general.
 
 
 def is_complex(x: Any) -> bool:
@@ -850,6 +879,9 @@ def _binary(op: Any, x: Any, y: Any) -> Any:
     elif (y if on_x else x).__class__ in _PLAIN:
         tape = (x if on_x else y)._bvar_space.kept
     if tape is None:
+        own = _by_its_class(_NAMES[op].name, x, y)
+        if own is not NotImplemented:
+            return own
         for other in (x, y):
             cls = other.__class__
             if cls is not BVar and cls not in _PLAIN:
@@ -959,7 +991,33 @@ def _joined_sequences(x: Any, y: Any) -> Any:
     return collect(type(_root(sequence))([*sequence] * operator.index(count)))
 
 
+def _by_its_class(name: str, x: Any, y: Any) -> Any:
+    """An operator of two operands as the class of one defines it, or `NotImplemented`."""
+    for operand in (x, y):
+        of_number = (
+            operand._bvar_space.primal is None
+            if operand.__class__ is BVar
+            else operand.__class__ in _PLAIN
+        )
+        if not of_number:
+            return by_its_class(f"__{name}__", x, y, reflected=f"__r{name}__")
+    return NotImplemented
+
+
+def _without_gradient(op: Any, x: Any, y: Any) -> Any:
+    """An operator whose result does not vary, or is no number; but for what a class makes of it."""
+    own = _by_its_class(op.__name__.rstrip("_"), x, y)
+    if own is not NotImplemented:
+        return own
+    if op is operator.or_ and isinstance(_root(x), Mapping) and isinstance(_root(y), Mapping):
+        return {**x, **y}
+    return op(value_of(x), value_of(y))
+
+
 def _unary(op: Any, x: BVar) -> Any:
+    own = by_its_class(f"__{_NAMES[op].name}__", x)
+    if own is not NotImplemented:
+        return own
     tape = youngest((x,))
     value = op(x._bvar_value)
     if op is operator.abs and np.any(np.equal(_root(x), 0)):
@@ -974,7 +1032,7 @@ def _unary(op: Any, x: BVar) -> Any:
     return _bvar(value, token, at)
 
 
-# --- comparisons: plain results --------------------------------------------------------------------
+# Comparisons: plain results.
 
 COMPARISONS: Final[dict[Any, Any]] = {
     np.less: operator.lt,
@@ -1026,7 +1084,7 @@ def coincide(*values: Any) -> None:
             value = value._bvar_value
 
 
-# --- items and fields --------------------------------------------------------------------------
+# Items and fields.
 
 
 def _plain_key(key: Any) -> Any:
@@ -1051,6 +1109,11 @@ def _is_basic(key: Any) -> bool:
 
 
 def _item(v: BVar, key: Any) -> Any:
+    primal = v._bvar_space.primal
+    if primal is not None and primal.__class__ not in _BUILT_IN:
+        own = own_method(v, "__getitem__")
+        if own is not None:
+            return own(v, key)
     if key.__class__ is not int:
         key = _plain_key(key)
     value = v._bvar_value
@@ -1064,6 +1127,9 @@ def _item(v: BVar, key: Any) -> Any:
         if key < 0:
             key += len(root)
     return _read(v, part, key, root)
+
+
+_BUILT_IN: Final = frozenset({list, tuple, dict})
 
 
 def _frozen_key(key: Any) -> Any:
@@ -1260,7 +1326,10 @@ def _with_part(v: BVar, key: Any, part: Any) -> Any:
 
 
 def _move_on(v: BVar, to: Any) -> None:
-    """Let a BVar stand for a new value; slices taken before are refused from now on."""
+    """Let a BVar stand for a new value.
+
+    Slices taken before are refused from now on, but for those that lie apart from what changed.
+    """
     try:
         links = v._bvar_links
     except AttributeError:
@@ -1280,18 +1349,32 @@ def _move_on(v: BVar, to: Any) -> None:
         v._bvar_value, v._bvar_space, v._bvar_at = to._bvar_value, to._bvar_space, to._bvar_at
     if links is not None and links[0] is not None:
         base, read = links[:2]
-        twins = base._bvar_links[2:] if len(base._bvar_links) > 2 else []
-        base._bvar_links[2:] = [ref for ref in twins if ref() is not v]
-        _move_on(base, _written_through(base, read, v))
-        base._bvar_links.append(weakref.ref(v))
+        places = _places(base, read)
+        others = [ref for ref in base._bvar_links[2:] if ref() is not None and ref() is not v]
+        apart = [ref for ref in others if _lies_apart(ref(), base, places)]
+        kept = set(map(id, apart))
+        base._bvar_links[2:] = [ref for ref in others if id(ref) not in kept]
+        _move_on(base, _written_through(base, places, v))
+        base._bvar_links += [*apart, weakref.ref(v)]
 
 
-def _written_through(base: BVar, read: Callable[[Any], Any], view: BVar) -> Any:
-    """`base` with the items that `read` reads replaced by those of a view."""
+def _places(base: BVar, read: Callable[[Any], Any]) -> Any:
+    """Which items of `base` a view of it reads, by their places in a row."""
     shape = _root(base).shape
-    places = read(np.arange(_root(base).size).reshape(shape))
+    return read(np.arange(_root(base).size).reshape(shape))
+
+
+def _lies_apart(view: BVar | None, base: BVar, places: Any) -> bool:
+    """Does a view read none of these items?"""
+    if view is None or view._bvar_links[1] is None:
+        return False
+    return not np.isin(_places(base, view._bvar_links[1]), places).any()
+
+
+def _written_through(base: BVar, places: Any, view: BVar) -> Any:
+    """`base` with the items at some places replaced by those of a view."""
     flat = set_item(_twin(np.reshape)(base, -1), places.ravel(), _twin(np.reshape)(view, -1))
-    return _twin(np.reshape)(flat, shape)
+    return _twin(np.reshape)(flat, _root(base).shape)
 
 
 def _make_stale(view: BVar) -> None:
@@ -1322,7 +1405,7 @@ def _in_place(v: BVar, result: Any) -> Any:
     return v
 
 
-# --- collecting --------------------------------------------------------------------------------
+# Collecting.
 
 
 def collect(container: Any) -> Any:
@@ -1446,7 +1529,7 @@ register_space(
 )
 
 
-# --- attributes and methods --------------------------------------------------------------------
+# Attributes and methods.
 
 
 def _attribute(v: BVar, name: str) -> Any:
@@ -1532,7 +1615,7 @@ def _function_of(of_class: Any) -> Any:
     return of_class.fget if isinstance(of_class, property) else of_class
 
 
-# --- NumPy's ufunc protocol --------------------------------------------------------------------
+# NumPy's ufunc protocol.
 
 ARITHMETIC: Final[dict[Any, Any]] = {
     np.add: operator.add,
@@ -1633,7 +1716,7 @@ def _twin(function: Any) -> Any:
     return twin
 
 
-# --- refusals ----------------------------------------------------------------------------------
+# Refusals.
 
 
 def unlifted(function: Any) -> LiftError:

@@ -32,7 +32,7 @@ from ._numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbe
 from ._run import backprop_with
 from ._space import parts_of, rebuilt
 from ._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
-from .errors import CotangentError, NoGradientError, TapeError
+from .errors import NoGradientError
 
 __all__ = ["with_limits"]
 
@@ -221,14 +221,15 @@ def _gradient_by_limits(
             xs = moved(roots, iter(shift))
             try:
                 y, dzdxs = gradient(xs, seed)
-            except (NoGradientError, TapeError, CotangentError):
-                raise
-            except Exception:  # outside the domain
-                if np.any(shift):
+            except Exception as error:
+                y = _value(again, xs, len(finite))
+                if y is None:
                     return None
-                raise
+                refusals.append(error)  # the value may still tell the slope
+                return weighed(y), np.full(at.shape, np.nan)
             return weighed(y), numbers_of(rooted(dzdxs))
 
+        refusals: list[Exception] = []
         around = Around(at, leaves_of(roots), gradient_at)
         if not np.isclose(around.value, weighed(result), equal_nan=True):
             raise NoGradientError(
@@ -237,11 +238,22 @@ def _gradient_by_limits(
                 "Its gradient there is a limit, which needs several calls: make it repeatable.",
             )
         limit = around.limit()
+        if refusals and np.any(np.isnan(limit)):
+            raise refusals[0]
         if not has_bvar([recorded, values, dzdy]):
             return list(with_numbers(recorded, iter(limit)))
         return _with_derivative(name, lambda xs: gradient(xs, dzdy)[1], values, around, limit)
 
     return scaled_grad
+
+
+def _value(again: Callable[..., Any], xs: list[Any], count: int) -> Any:
+    """The result of a function at some plain values; None if it has none of so many numbers."""
+    try:
+        y = again(*xs)
+    except Exception:  # whatever a function raises outside its domain
+        return None
+    return y if len(numbers_of(rooted(y))) == count else None
 
 
 def _with_derivative(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .errors import TapeError
 
-__all__ = ["comes_later", "refused_inside", "running_as_node", "then"]
+__all__ = ["comes_later", "refused_inside", "refused_outside", "running_as_node", "then"]
 
 # The function that is running as one node, if any: effects look at it, and refuse.
 running_as_node: Final = contextvars.ContextVar[str]("running_as_node", default="")
@@ -34,12 +34,18 @@ def then(result: Any, finish: Callable[[Any], Any]) -> Any:
     finish : callable
         Called once for each value, in the thread that asks for it: a tape belongs to one thread.
     """
+    if comes_later(result) and running_as_node.get():
+        raise refused_inside(running_as_node.get(), type(result).__name__)
     if isinstance(result, concurrent.futures.Future):
         return _Then(result, finish)
     if isinstance(result, Generator):
         return _each(result, finish)
     if inspect.isawaitable(result):
-        return _awaited(result, finish)
+        waiting = _awaited(result, finish)
+        # asyncio names a coroutine that was forgotten
+        waiting.__name__ = getattr(result, "__name__", type(result).__name__)
+        waiting.__qualname__ = getattr(result, "__qualname__", waiting.__name__)
+        return waiting
     return finish(result)
 
 
@@ -102,6 +108,18 @@ class _Then(concurrent.futures.Future[Any]):
             if not self._finished:
                 self._finished.append(self._finish(value))
         return self._finished[0]
+
+
+def refused_outside(name: str, result: Any) -> TapeError:
+    """The error of a run that ended before its result had come."""
+    if inspect.iscoroutine(result):
+        result.close()
+    kind = type(result).__name__
+    return TapeError(
+        f"{name} returned a {kind}, whose result would come after the run had ended.",
+        "Use grad_bp_async and its kin of backprop_lift.effects for what is awaited; return "
+        "future.result(), and list(generator).",
+    )
 
 
 def refused_inside(name: str, effect: str) -> TapeError:

@@ -19,6 +19,7 @@ _SHORT_DISTANCES: Final = (1e-8, 1e-10)
 NEAREST: Final = _DISTANCES[0]
 # Of what is known at distances 1, 2 and 4: the weights of their parabola's value at 0.
 WEIGHTS: Final = (8 / 3, -2.0, 1 / 3)
+_ROOT_WEIGHTS: Final = (4 + 2 * 2**0.5, -4 - 3 * 2**0.5, 1 + 2**0.5)  # in sqrt(t)
 # Relative errors: of a limit that needs no other distances, and of one that is good enough.
 _SETTLED: Final = 1e-9
 CONVERGED: Final = 1e-5
@@ -40,8 +41,8 @@ class Extrapolation:
     ----------
     nearest : list of float
         The three shortest distances at which there were rows; empty if there were none.
-    limit, error : ndarray, shape (n,)
-        The limit is nan where nothing converges, infinite where the numbers grow steadily.
+    limit, error, size : ndarray, shape (n,)
+        The limit is nan where the rows were, infinite where the numbers grow steadily.
     """
 
     def __init__(
@@ -50,30 +51,52 @@ class Extrapolation:
         self.nearest: list[float] = []
         self.limit = np.full(wanted.shape, np.nan)
         self.error = np.full(wanted.shape, np.inf)
-        size = np.zeros(wanted.shape)
+        self.size = np.zeros(wanted.shape)
         done = ~wanted
-        grows, sign = np.ones(wanted.shape, bool), np.zeros(wanted.shape)
-        for rung, (distances, (a, b, c)) in enumerate(_rungs(at)):
+        near: list[_Rung] = []
+        for distances, rows in _rungs(at):
+            rung = _Rung(*rows)
+            if len(near) < 2:
+                near.append(rung)
+                self.nearest = self.nearest or distances
             with np.errstate(all="ignore"):
-                estimate = a + 5 / 3 * (a - b) - (b - c) / 3  # by WEIGHTS; exact where all agree
-                bar = np.abs(estimate - (2 * a - b)) + 1e-15 * np.abs(a)
-                fits = np.abs(estimate - self.limit) <= 4 * (bar + self.error)
-                if rung == 0:
-                    self.nearest = distances
-                    fits, sign = np.isfinite(estimate), np.sign(a)
-                if rung < 2:
-                    grows &= (a / b > 1.04) & (np.abs(a * c - b * b) < 0.1 * b * b)
-                done |= ~fits  # farther away, another branch holds
-                better = ~done & (bar < self.error)
-                self.limit = np.where(better, estimate, self.limit)
-                self.error = np.where(better, bar, self.error)
-                size = np.where(better, scale(a, b, c), size)
-                done |= self.error <= _SETTLED * size
+                fits = np.abs(rung.parabola - self.limit) <= 16 * (rung.bar + self.error)
+                done |= ~np.where(np.isnan(self.limit), np.isfinite(rung.parabola), fits)
+                better = ~done & (rung.bar < self.error)
+                self._take(better, rung.parabola, rung.bar, scale(*rows))
+                done |= self.error <= _SETTLED * self.size
             if np.all(done):
                 break
-        poor = ~(self.error <= CONVERGED * size)
-        self.limit[poor] = np.where(grows & bool(self.nearest), sign * np.inf, np.nan)[poor]
-        self.error[poor] = np.inf
+        if len(near) == 2:
+            self._follow_powers(*near)
+
+    def _take(self, where: Any, limit: Row, error: Row, size: Row) -> None:
+        self.limit = np.where(where, limit, self.limit)
+        self.error = np.where(where, error, self.error)
+        self.size = np.where(where, size, self.size)
+
+    def _follow_powers(self, first: _Rung, second: _Rung) -> None:
+        """Where parabolas are poor: the limit along a parabola in sqrt(t), or of a power < 0."""
+        with np.errstate(all="ignore"):
+            poor = ~(self.error <= 1e-2 * CONVERGED * self.size)
+            same = np.abs(first.ratio - second.ratio) <= 0.05 * np.abs(first.ratio)
+            error = np.abs(first.root_parabola - second.root_parabola)
+            roots = poor & same & (error < self.error)
+            self._take(roots, first.root_parabola, error, self.size)
+            grows = poor & same & (first.ratio > 1.04) & (np.abs(first.a) > np.abs(first.b))
+            self._take(grows, np.copysign(np.inf, first.a), np.zeros_like(error), self.size)
+
+
+class _Rung:
+    """What rows at the distances 1, 2 and 4 say of the limit at 0."""
+
+    def __init__(self, a: Row, b: Row, c: Row) -> None:
+        with np.errstate(all="ignore"):
+            self.a, self.b = a, b
+            self.parabola = a + 5 / 3 * (a - b) - (b - c) / 3  # by WEIGHTS; exact if all agree
+            self.bar = np.abs(self.parabola - (2 * a - b)) + 1e-15 * np.abs(a)
+            self.ratio = (a - b) / (b - c)  # 2^-p for a power p
+            self.root_parabola = sum(w * x for w, x in zip(_ROOT_WEIGHTS, (a, b, c), strict=True))
 
 
 def _rungs(at: Callable[[float], Row | None]) -> Iterator[tuple[list[float], list[Row]]]:

@@ -217,7 +217,7 @@ def _joined(keys: list[tuple[str, int | None]], dzdxs: Iterable[Any]) -> tuple[A
     return tuple(next(rest) if n is None else tuple(islice(rest, n)) for _, n in keys)
 
 
-# --- functions on BVars as Ops -----------------------------------------------------------------
+# Functions on BVars as Ops.
 
 
 def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:

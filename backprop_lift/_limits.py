@@ -19,6 +19,10 @@ __all__ = ["Around"]
 
 # A recorded gradient is kept where it is the mean of both sides to so many digits.
 _SAME: Final = 1e-8
+# Relative error of a limit that is too poor to be taken, but that speaks for the recorded gradient.
+_CONSISTENT: Final = 1e-2
+# An error of a gradient whose effect is so small a part of the value is none.
+_SLIGHT: Final = 1e-8
 # So many numbers of an array are moved one at a time; more are moved together.
 _ONE_BY_ONE: Final = 16
 
@@ -29,8 +33,8 @@ class _Side:
 
     Attributes
     ----------
-    limit, error : ndarray, shape (n,)
-        nan where the limit is unknown or does not exist; infinite where the gradient grows.
+    limit, error, size : ndarray, shape (n,)
+        As for an `Extrapolation`.
     absent : ndarray of bool, shape (n,)
         Where the function has no value on this side.
     joined : bool
@@ -39,6 +43,7 @@ class _Side:
 
     limit: Row
     error: Row
+    size: Row
     absent: Any
     joined: bool
 
@@ -123,20 +128,27 @@ class Around:
         """The size of each number of some gradients; at least what rounding may leave of others."""
         size = np.max(np.abs(gradients), axis=0)
         effect = np.where(np.isfinite(size), size, 0.0) * self.sizes
-        return np.asarray(size + 1e-9 * np.max(effect, initial=0.0) / self.sizes)
+        least = 1e-9 * np.max(effect, initial=0.0) + 1e-6 * abs(self.value)
+        return np.asarray(size + least / self.sizes)
 
     def _middle(self, along: Row, single: bool) -> Row:
         """The mean of the limits from both sides, or the one of them that counts."""
         up, down = self._side(along, single), self._side(-along, single)
         if single and up.joined is not down.joined:  # the branch taken is that of one side
-            return (up if up.joined else down).limit
-        a = np.where(up.absent, down.limit, up.limit)
-        b = np.where(down.absent, up.limit, down.limit)
-        error = np.where(up.absent, 0.0, up.error) + np.where(down.absent, 0.0, down.error)
+            up = down = up if up.joined else down
+        # where the slope of one side alone is infinite, as of a masked square root, the other counts
+        no_up = up.absent | (np.isinf(up.limit) & np.isfinite(down.limit))
+        no_down = down.absent | (np.isinf(down.limit) & np.isfinite(up.limit))
+        limits, errors, sizes = (
+            (np.where(no_up, b, a) + np.where(no_down, a, b)) / 2
+            for a, b in ((up.limit, down.limit), (up.error, down.error), (up.size, down.size))
+        )
         with np.errstate(invalid="ignore"):
-            middle = (a + b) / 2
-            same = np.abs(middle - self.here) <= 4 * error + 1e-12 * self._scale(a, b)
-        return np.where(same & np.isfinite(middle), self.here, middle)
+            slight = errors * self.sizes <= _SLIGHT * abs(self.value)
+            same = np.abs(limits - self.here) <= 4 * errors + 1e-12 * sizes
+            found = np.where((errors <= CONVERGED * sizes) | slight, limits, np.nan)
+            known = same & np.isfinite(limits) & ((errors <= _CONSISTENT * sizes) | slight)
+        return np.where(known, self.here, found)
 
     def _side(self, along: Row, single: bool) -> _Side:
         def gradient(t: float) -> Row | None:
@@ -144,20 +156,21 @@ class Around:
             return None if there is None else there[1]
 
         found = Extrapolation(gradient, self._scale, along != 0)
-        limit, error = found.limit, found.error
         near = [there for t in found.nearest if (there := self.gradient_at(t * along)) is not None]
         if not near:
-            return _Side(limit, error, np.ones(along.shape, bool), False)
-        values, gradients = [value for value, _ in near], [row for _, row in near]
+            return _Side(found.limit, found.error, found.size, found.error > 0, False)
+        values = [value for value, _ in near]
         joined = self._joins(values)
-        limit, error = self._or_here(limit, error, gradients)
-        absent = np.isnan(gradients[0])
+        absent = np.isnan(near[0][1])
         if single:
-            absent = np.isnan(values[0]) & np.ones_like(absent)
-            if joined and np.all(np.isnan(limit[along != 0])):
-                slope = self._slope(along)
-                limit, error = slope.limit + 0 * along, slope.error + 0 * along
-        return _Side(limit, error, absent, joined)
+            absent = np.full(absent.shape, np.isnan(values[0]))
+            if joined and np.all(np.isnan(found.limit[along != 0])):
+                found = self._slope(along)
+        return _Side(
+            *(np.broadcast_to(row, along.shape) for row in (found.limit, found.error, found.size)),
+            absent,
+            joined,
+        )
 
     def _slope(self, along: Row) -> Extrapolation:
         """The derivative by difference quotients: numbers of the gradient's own may be nan."""
@@ -173,11 +186,3 @@ class Around:
         offset = abs(sum(w * v for w, v in zip(WEIGHTS, values, strict=True)) - self.value)
         variation = abs(values[2] - values[0])
         return offset <= 10 * variation + 1e-9 * (abs(self.value) + abs(values[0]))
-
-    def _or_here(self, limit: Row, error: Row, gradients: list[Row]) -> tuple[Row, Row]:
-        """The recorded gradient, where others differ from it by a power of the distance."""
-        with np.errstate(all="ignore"):
-            a, b, c = (gradient - self.here for gradient in gradients)
-            falls = (np.abs(a) < 0.95 * np.abs(b)) & (np.abs(b) < 0.95 * np.abs(c))
-            tends = np.isnan(limit) & falls & (np.abs(a * c - b * b) <= 0.05 * b * b)
-        return np.where(tends, self.here, limit), np.where(tends, 0.0, error)

@@ -9,6 +9,7 @@ name, and a refusal that the body swallows is raised again.
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from ._buffer import Buffer
-from ._bvar import _PLAIN, BVar, is_plain, printing
+from ._bvar import _PLAIN, BVar, has_bvar, is_plain, printing
 from ._coincidence import with_limits
 from ._effect import then
 from ._registry import Registry, dotted_name
@@ -27,7 +28,7 @@ from ._space import parts_of, rebuilt
 from .composites.arrays import collect_objects
 from .composites.bodies import assigns_globals, with_body
 from .composites.objects import original_of_view
-from .composites.world import World
+from .composites.rebinder import Rebinder
 from .errors import LiftError, NoGradientError, RegistrationError, noted_refusals
 
 __all__ = ["assigns_globals", "composite_of", "leaving", "rebound", "with_body", "world_of"]
@@ -56,7 +57,7 @@ def composite_of(function: Any, registry: Registry) -> Any:
     """
     world = world_of(registry)
     if isinstance(function, type):
-        return world.classes.class_of(function)
+        return _class_from_outside(function, world)
     inner = world.rebound(function)
     if inner is None:
         raise RegistrationError(
@@ -78,10 +79,12 @@ def composite_of(function: Any, registry: Registry) -> Any:
     return dressed(twin, function)
 
 
-def _from_outside(inner: Callable[..., Any], world: World) -> Callable[..., Any]:
+def _from_outside(inner: Callable[..., Any], world: Rebinder) -> Callable[..., Any]:
     """A rebound function that takes values as they are outside, and gives such."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
+        if world.state.depth:  # called by rebound code
+            return inner(*args, **kwargs)
         enter = world.entering
         with _running(world, inner):
             result = inner(*map(enter, args), **{k: enter(v) for k, v in kwargs.items()})
@@ -91,12 +94,9 @@ def _from_outside(inner: Callable[..., Any], world: World) -> Callable[..., Any]
 
 
 @contextmanager
-def _running(world: World, inner: Any) -> Iterator[None]:
+def _running(world: Rebinder, inner: Any) -> Iterator[None]:
     """The time in which a composite runs; what it changed outside is settled at its end."""
     state = world.state
-    if state.depth:
-        yield
-        return
     with noted_refusals() as refused, printing() as printed:
         state.depth, state.printed = 1, printed
         try:
@@ -119,6 +119,60 @@ def _running(world: World, inner: Any) -> Iterator[None]:
         raise refused[-1]
 
 
+def _class_from_outside(cls: type, world: Rebinder) -> Any:
+    """A rebound class whose methods take values as they are outside, and give such."""
+    known = world.outward.get(cls)
+    if known is not None:
+        return known
+    lifted = world.classes.class_of(cls)
+    if lifted is cls or not isinstance(lifted, type):
+        return lifted
+    members: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    members |= {"__doc__": cls.__doc__, "__slots__": ()}
+    for name, member in vars(lifted).items():
+        original = inspect.getattr_static(cls, name, None)
+        if name not in _INWARD and original is not None:
+            members[name] = _member_from_outside(member, original, world)
+    if "__eq__" in members:  # which would take the hash away
+        members["__hash__"] = cls.__hash__
+    world.outward[cls] = made = type.__new__(type(lifted), cls.__name__, (lifted,), members)
+    world.stands_for_outside(made, cls)
+    return made
+
+
+# What every access to an attribute passes through, and what only the interpreter calls.
+_INWARD: Final = frozenset({"__getattribute__", "__setattr__", "__init_subclass__", "__hash__"})
+
+
+def _member_from_outside(member: Any, original: Any, world: Rebinder) -> Any:
+    if isinstance(member, types.FunctionType) and isinstance(original, types.FunctionType):
+        return _method_from_outside(member, original, world)
+    if isinstance(member, (staticmethod, classmethod)):
+        return type(member)(_method_from_outside(member.__func__, original.__func__, world))
+    if isinstance(member, property):
+        functions = [
+            f and _method_from_outside(f, plain, world)
+            for f, plain in zip(
+                (member.fget, member.fset, member.fdel),
+                (original.fget, original.fset, original.fdel),
+                strict=True,
+            )
+        ]
+        return property(*functions, member.__doc__)
+    return member
+
+
+def _method_from_outside(inner: Any, original: Any, world: Rebinder) -> Any:
+    run = _from_outside(inner, world)
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        if not world.state.depth and not has_bvar(args) and not has_bvar(kwargs):
+            return original(*args, **kwargs)
+        return run(*args, **kwargs)
+
+    return dressed(method, original)
+
+
 _OURS: Final = ("BVar", "Buffer")
 
 
@@ -130,7 +184,7 @@ def _unfit(inner: Any, error: Exception) -> NoGradientError:
     )
 
 
-def leaving(result: Any, world: World) -> Any:
+def leaving(result: Any, world: Rebinder) -> Any:
     """A result as it leaves the composite: buffers as their contents."""
     cls = result.__class__
     if cls is np.ndarray and result.dtype.kind == "O":
@@ -149,14 +203,14 @@ def leaving(result: Any, world: World) -> Any:
     return rebuilt(result, found)
 
 
-_worlds: weakref.WeakKeyDictionary[Registry, World] = weakref.WeakKeyDictionary()
+_worlds: weakref.WeakKeyDictionary[Registry, Rebinder] = weakref.WeakKeyDictionary()
 
 
-def world_of(registry: Registry) -> World:
+def world_of(registry: Registry) -> Rebinder:
     """The world in which the composites of a registry run."""
     world = _worlds.get(registry)
     if world is None:
-        world = _worlds[registry] = World(registry)
+        world = _worlds[registry] = Rebinder(registry)
     return world
 
 

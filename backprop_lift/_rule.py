@@ -124,7 +124,7 @@ class Rule:
                         "has several differentiable parameters, and one derivative",
                         "Write a dict of partial derivatives, or wrt= for one parameter.",
                     )
-                return {self._wrt[0]: rules}
+                return dict.fromkeys(self._wrt, rules)
             return {None: rules}
         return {None: self.options["op"]}
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ._bvar import BVar, foreign_tape, has_bvar, input_var
 from ._cotangent import Accumulator, fitted
+from ._effect import comes_later, refused_outside
 from ._registry import dotted_name, registry
 from ._space import ZERO, is_record, one, parts_of, rebuilt, zero
 from ._sweep import sweep
@@ -163,7 +164,10 @@ def _own(x: Any) -> Any:
 
 def _recorded(f: Callable[..., Any], settings: Any, run: _Run) -> _Run:
     try:
-        run.ends_with(_lifted(f)(*run.inputs(), **settings))
+        y = _lifted(f)(*run.inputs(), **settings)
+        if y.__class__ is not BVar and comes_later(y):
+            raise refused_outside(run.name, y)
+        run.ends_with(y)
     finally:
         run.nodes.close()
     return run
@@ -221,7 +225,7 @@ class _Run:
         """The nodes, to be consumed by one sweep of several."""
         nodes = Tape(self.name)
         nodes.extend(self.nodes)
-        nodes.careful = self.nodes.careful
+        nodes.careful, nodes.given = self.nodes.careful, self.nodes.given
         return nodes
 
     def gradient(self, nodes: Any, dzdy: Any) -> Any:

@@ -213,7 +213,7 @@ def _caller() -> str:
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-# --- the table ---------------------------------------------------------------------------------
+# The table.
 
 
 def _row(node: ShownNode) -> tuple[str, ...]:
@@ -236,9 +236,9 @@ def _brief(value: Any) -> str:
     if numbers.size == 0:
         return "-"
     if numbers.dtype.kind == "c" or numbers.size == 1:
-        text = f"{numbers[0]:.4g}" if numbers.size == 1 else f"{np.abs(numbers).max():.4g} at most"
+        text = f"{numbers[0] + 0.0:.4g}" if numbers.size == 1 else f"{np.abs(numbers).max():.4g} at most"
     else:
-        text = f"{numbers.min():.4g} to {numbers.max():.4g}"
+        text = f"{numbers.min() + 0.0:.4g} to {numbers.max() + 0.0:.4g}"
     return text
 
 
@@ -271,7 +271,7 @@ def _place(node: ShownNode) -> str:
     return f"{node.at}, {node.name}, called in {node.called}" + (f": {source}" if source else "")
 
 
-# --- the picture -------------------------------------------------------------------------------
+# The picture.
 
 # In pixels.
 _WIDTH, _HEIGHT, _GAP = 132, 34, 26

@@ -204,7 +204,7 @@ _registered: dict[type, Space] = {
 _derived: dict[type, Space] = {}
 
 
-# --- records -----------------------------------------------------------------------------------
+# Records.
 
 
 def is_namedtuple(cls: type) -> bool:
@@ -334,7 +334,7 @@ def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
     return record
 
 
-# --- zero, add, one ----------------------------------------------------------------------------
+# Zero, add, one.
 
 
 def _add_containers(x: Any, y: Any) -> Any:

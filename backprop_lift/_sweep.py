@@ -14,26 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from . import _tape
 from ._cotangent import Accumulator, fitted, shape_of
 from ._space import ZERO, add, parts_of
-from ._tape import (
-    ADD,
-    CALL,
-    DIV,
-    EDGES,
-    ITEM,
-    MUL,
-    NEG,
-    OVER,
-    PASS,
-    POWER,
-    SCALE,
-    SUB,
-    UNARY,
-    UNDER,
-    Node,
-    call_site,
-)
+from ._tape import CALL, EDGES, ITEM, Node, call_site
 
 __all__ = ["power_slope", "sweep"]
 
@@ -63,6 +47,9 @@ def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> l
         token = nodes[position][1]
         if token.primal is not None or token.nbytes >= LARGE:
             slots[position] = Accumulator(token)
+    for position, token in getattr(nodes, "given", ()):
+        if position < len(slots):
+            slots[position] = Accumulator(token)
     for position, seed in seeds:
         there = slots[position]
         if there is None and parts_of(seed) is not None:
@@ -80,6 +67,8 @@ def sweep(nodes: list[Node], seeds: Iterable[tuple[int, Any]], inputs: int) -> l
                 continue
             code = node[0]
             if g.__class__ is Accumulator and code != ITEM:  # which hands it on as it is
+                if not g.reached:
+                    continue
                 g = _total(g, node)
             if code == 0:  # MUL
                 _, p, q, a, b = node
@@ -167,63 +156,58 @@ def _sweep_carefully(nodes: list[Node], slots: list[Any], inputs: int) -> None:
         g, node = slots.pop(), nodes.pop()
         if g is not None:
             if g.__class__ is Accumulator and node[0] != ITEM:
+                if not g.reached:
+                    continue
                 g = _total(g, node)
             _step(node, g, slots)
 
 
 def _step(node: Node, g: Any, slots: list[Any]) -> None:
     """One node of any kind, by its meaning."""
-    code = node[0]
-    if code == CALL:
-        _call(node, g, slots, True)
-        return
-    if code == EDGES:
-        _edges(node, g, slots, True)
-        return
-    if code == ITEM:
-        _, p, key, token = node
-        if slots[p].__class__ is not Accumulator:
-            slots[p] = Accumulator(token, slots[p])
-        slots[p].put(key, g)
-        return
-    p = node[1]
-    second = None
-    if code in (MUL, DIV, ADD, SUB):
-        q = node[2]
-    if code == MUL:
-        first, second = g * node[4], g * node[3]
-    elif code == SCALE:
-        first = g * node[2]
-    elif code == PASS:
-        first = g
-    elif code == ADD:
-        first = second = g
-    elif code == SUB:
-        first, second = g, -g
-    elif code == NEG:
-        first = -g
-    elif code == UNARY:
-        _, _, rule, a = node
-        try:
-            first = g * rule.slope(a)
-        except (ZeroDivisionError, OverflowError):
-            first = g * rule.slope(np.asarray(a)[()])
-    elif code == OVER:
-        first = g / node[2]
-    elif code == UNDER:
-        first = -(g * node[3] / node[2])
-    elif code == POWER:
-        first = g * power_slope(node[2], node[3])
-    else:  # DIV
-        first = g / node[3]
-        second = -(first * node[4])
-    first = flowing(first, g)
-    second = None if second is None else flowing(second, g)
-    there = slots[p]
-    slots[p] = first if there is None else there + first
-    if second is not None:
-        there = slots[q]
-        slots[q] = second if there is None else there + second
+
+    def add_to(p: int, dzdx: Any) -> None:
+        dzdx = flowing(dzdx, g)
+        there = slots[p]
+        slots[p] = dzdx if there is None else there + dzdx
+
+    match node:
+        case (_tape.MUL, p, q, a, b):
+            add_to(p, g * b)
+            add_to(q, g * a)
+        case (_tape.SCALE, p, a):
+            add_to(p, g * a)
+        case (_tape.PASS, p):
+            add_to(p, g)
+        case (_tape.ADD, p, q):
+            add_to(p, g)
+            add_to(q, g)
+        case (_tape.SUB, p, q):
+            add_to(p, g)
+            add_to(q, -g)
+        case (_tape.NEG, p):
+            add_to(p, -g)
+        case (_tape.UNARY, p, rule, a):
+            try:
+                add_to(p, g * rule.slope(a))
+            except (ZeroDivisionError, OverflowError):
+                add_to(p, g * rule.slope(np.asarray(a)[()]))
+        case (_tape.ITEM, p, key, token):
+            if slots[p].__class__ is not Accumulator:
+                slots[p] = Accumulator(token, slots[p])
+            slots[p].put(key, g)
+        case (_tape.DIV, p, q, b, y):
+            add_to(p, g / b)
+            add_to(q, -(g / b * y))
+        case (_tape.OVER, p, a):
+            add_to(p, g / a)
+        case (_tape.UNDER, p, b, y):
+            add_to(p, -(g * y / b))
+        case (_tape.POWER, p, a, n):
+            add_to(p, g * power_slope(a, n))
+        case (_tape.EDGES, *_):
+            _edges(node, g, slots, True)
+        case _:
+            _call(node, g, slots, True)
 
 
 def flowing(dzdx: Any, dzdy: Any) -> Any:

@@ -67,6 +67,9 @@ class Token:
 
     __slots__ = ("cls", "dtype", "kept", "primal", "shape", "tape")
 
+    shape: Any
+    dtype: Any
+
     def __init__(self, tape: Any, value: Any, kept: Tape | None = None) -> None:
         self.tape = tape
         self.kept = kept
@@ -122,16 +125,19 @@ class Tape(list[Node]):
         holds at this very point only.
     careful : bool
         Whether a value was infinite or nan, so that the sweep must not multiply a zero by it.
+    given : list of (int, Token)
+        Positions of values whose space was given by hand, so that it sums their cotangents.
     at_end : list of callable
         What is to be done when the recording ends.
     """
 
-    __slots__ = ("at_end", "careful", "coincident", "origin", "serial", "tokens")
+    __slots__ = ("at_end", "careful", "coincident", "given", "origin", "serial", "tokens")
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
         self.serial = next(_serial)
         self.tokens: dict[Any, Token] = {}
+        self.given: list[tuple[int, Token]] = []
         self.origin = origin
         self.coincident = False
         self.careful = False

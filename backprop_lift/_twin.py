@@ -376,12 +376,12 @@ class _Twin:
             result = self._original(plain)
         else:
             result = self.original(*plain[: self.required])
-        if result.__class__ not in _PLAIN and comes_later(result):
-            return then(result, lambda y: self._recorded(tape, values, plain, y))
         return self._recorded(tape, values, plain, result)
 
     def _recorded(self, tape: Any, values: tuple[Any, ...], plain: list[Any], result: Any) -> Any:
         """The result as a node: one scaled gradient for each argument, or one for all."""
+        if result.__class__ not in _PLAIN and comes_later(result):
+            return then(result, lambda y: self._recorded(tape, values, plain, y))
         if self.real_only and result.__class__ is not float:
             self._refuse_complex(plain, result)
         if self.kink is not None and self.kink([rooted(x) for x in plain], result):

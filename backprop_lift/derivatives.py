@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from ._bvar import BVar, collect_array, is_complex
+from ._cotangent import fitted
 from ._run import backprop_with
 from ._show import ShownTape, show_tape
-from ._space import TRIVIAL, ZERO, is_record, one, parts_of, rebuilt, space_of
+from ._space import TRIVIAL, ZERO, is_record, one, parts_of, rebuilt, space_of, zero
+from ._tape import Token
 from .errors import CotangentError
 
 __all__ = ["ShownTape", "hessian", "hvp", "jacobian", "jvp", "show_tape"]
@@ -115,12 +117,18 @@ def hvp(f: Callable[..., Any], x: Any, dx: Any, **settings: Any) -> Any:
     object
         With the structure of `x`.
 
+    Raises
+    ------
+    CotangentError
+        If the result is not one real number, or `dx` is not like `x`.
+
     Examples
     --------
     >>> from backprop_lift.derivatives import hvp
     >>> hvp(lambda v: v[0] ** 2 * v[1], [3.0, 5.0], [1.0, 0.0])
     [10.0, 6.0]
     """
+    _check_direction("hvp", x, dx)
     _, scaled_grad = backprop_with(lambda x: _gradient_of_number(f, (x,), settings), x)
     return scaled_grad(dx)
 
@@ -143,6 +151,11 @@ def jvp(f: Callable[..., Any], x: Any, dx: Any, **settings: Any) -> tuple[Any, A
     -------
     y, dy : object
 
+    Raises
+    ------
+    CotangentError
+        If a value is complex, or `dx` is not like `x`.
+
     References
     ----------
     J. Townsend, "A new trick for calculating Jacobian vector products" (2017).
@@ -153,6 +166,7 @@ def jvp(f: Callable[..., Any], x: Any, dx: Any, **settings: Any) -> tuple[Any, A
     >>> jvp(lambda v: v[0] * v[1], [3.0, 5.0], [1.0, 0.0])
     (15.0, 5.0)
     """
+    _check_direction("jvp", x, dx)
     y, scaled_grad = backprop_with(f, x, **settings)
     for value in (y, x):
         _refuse_complex(value)
@@ -170,6 +184,21 @@ def _gradient_of_number(f: Callable[..., Any], xs: tuple[Any, ...], settings: An
             got=type(_root(y)).__name__ if parts_of(_root(y)) else f"shape {np.shape(y)}",
         )
     return scaled_grad(one(y))
+
+
+def _check_direction(function: str, x: Any, dx: Any) -> None:
+    try:
+        if dx is not None or zero(x) is None:
+            fitted(dx, Token(None, x), None)
+            return
+        facts = {"got": None}
+    except CotangentError as error:
+        facts = error.facts
+    raise CotangentError(
+        f"{function} was given a direction that is not like the value it starts from.",
+        "Give dx the structure of x, with numbers and arrays of the same shapes.",
+        **facts,
+    )
 
 
 def _root(value: Any) -> Any:
@@ -211,7 +240,7 @@ def _of_part(y: Any, row: Callable[[Any], Any], x: Any) -> Any:
         return None
     shape = np.shape(shell)
     if shape == ():
-        return row(1.0)
+        return row(one(shell))
     return _stacked([row(unit) for unit in _units(shape)], shape, x)
 
 

@@ -60,7 +60,7 @@ class LiftError(Exception):
     def __str__(self) -> str:
         width = max(map(len, self.facts), default=0) + 1
         lines = [f"  {name + ':':{width}} {fact}" for name, fact in self.facts.items()]
-        return "\n".join(filter(None, [self.sentence, *lines, self.remedy]))
+        return "\n".join(map(str, filter(None, [self.sentence, *lines, self.remedy])))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.sentence, self.remedy, self.facts)

@@ -181,6 +181,7 @@ def in_space(space: Space, v: Any) -> Any:
         return v
     tape, value = v._bvar_space.tape, v._bvar_value
     token, at = _given(tape, value, space), len(tape)
+    tape.given.append((at, token))
     parent = (v._bvar_at, v._bvar_space)
     tape.append((CALL, lambda dzdy: (_completed(dzdy, value),), (parent,), _IN_SPACE, None))
     return _bvar(value, token, at)

@@ -13,6 +13,11 @@ from backprop_lift import (
     grad_bp,
     iso_var,
     join_var,
+    lift_op,
+    op_coerce,
+    op_iso,
+    op_lens,
+    op_tup,
     over_var,
     preview_var,
     sequence_var,
@@ -21,8 +26,9 @@ from backprop_lift import (
     to_list_of_var,
     view_var,
 )
-from backprop_lift.derivatives import show_tape
+from backprop_lift.derivatives import hvp, show_tape
 from backprop_lift.errors import IsoError, PathError
+from backprop_lift.gradcheck.coordinates import Coordinates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,6 +345,35 @@ def test_iso_that_calculates_is_refused():
         grad_bp(lambda x: iso_var(np.exp, np.log, x), 2.0)
 
 
+@pytest.mark.parametrize(
+    ("to", "x"),
+    [
+        (lambda a: 2 * a, 0.0),
+        (lambda a: a * a, 1.0),
+        (lambda a: np.cumsum(a), np.zeros(3)),
+        (lambda n: 3 * n, 0),
+        (lambda a: {"bias": -a["bias"]}, {"bias": np.zeros(2)}),
+    ],
+)
+def test_iso_that_calculates_is_refused_at_its_fixed_points(to, x):
+    with pytest.raises(IsoError, match="changes the numbers"):
+        grad_bp(lambda v: iso_var(to, lambda y: y, v), x)
+
+
+def test_iso_may_refuse_other_numbers_than_it_is_given():
+    def strict(a):
+        assert a == 0.25
+        return [a]
+
+    assert grad_bp(lambda x: iso_var(strict, lambda held: held[0], x)[0], 0.25) == 1.0
+
+
+@pytest.mark.parametrize(("to", "back"), [(3, tuple), (list, None)])
+def test_iso_wants_functions(to, back):
+    with pytest.raises(IsoError, match="which is not callable"):
+        iso_var(to, back, 1.0)
+
+
 def test_iso_can_be_differentiated_twice():
     def f(x):
         return iso_var(lambda a: [a], lambda held: held[0], x)[0] ** 3
@@ -381,3 +416,88 @@ def test_coerce_of_other_parts_is_refused():
         coerce_var([1.0, 2.0], float)
     with pytest.raises(PathError, match="cannot make a Metres"):
         coerce_var([1.0, 2.0], Metres)
+
+
+def test_coerce_wants_a_class():
+    with pytest.raises(PathError, match="which is no class"):
+        coerce_var([1.0], 3)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sequence_var(3.0), "a float, which has no parts"),
+        (lambda: sequence_var("ab"), "a str, which has no parts"),
+        (lambda: split_var(None), "a NoneType, which has no parts"),
+        (lambda: sequence_var(np.array(3.0)), "a ndarray, which has no parts"),
+        (lambda: grad_bp(sequence_var, 3.0), "a float, which has no parts"),
+        (lambda: collect_var(x for x in [1.0]), "a generator, whose parts are still to come"),
+        (lambda: over_var([1.0], 0, 3.0), "3.0 as the function to apply"),
+        (lambda: to_list_of_var("ab", ...), "which it does not have"),
+        (lambda: view_var([np.ones(2)], [0, lambda x: x > 0]), "neither true nor false"),
+        (lambda: set_var(np.ones(2), slice(0, 2), np.ones(3)), "cannot take"),
+        (lambda: set_var(np.ones(2), 0, "x"), "cannot take"),
+        (lambda: set_var(np.ones(2), 0, 1j), "cannot take"),
+        (lambda: grad_bp(lambda v: set_var(v, 0, 1j)[0], np.ones(2)), "cannot take"),
+        (lambda: set_var({"a": 1.0}, "b", 2.0), "which it does not have"),
+        (lambda: set_var([1.0], 5, 2.0), "which it does not have"),
+        (lambda: set_var(3.0, "real", 1.0), "is computed"),
+    ],
+)
+def test_access_of_what_is_not_there_is_refused(call, message):
+    with pytest.raises(PathError, match=message):
+        call()
+
+
+def test_predicates_may_give_one_number_of_an_array():
+    assert to_list_of_var([np.array([1.0]), np.array([-1.0])], [..., lambda x: x > 0]) == [1.0]
+
+
+# The second derivative, through every function
+
+TWICE = {
+    "view": (lambda v: view_var(v, 0) ** 3 * view_var(v, -1), [1.5, 2.0]),
+    "view field": (lambda v: view_var(v, "left") ** 3 * v.right, Pair(1.5, 2.0)),
+    "view path": (lambda v: view_var(v, ["l", 0, "w"]) ** 3 * v["l"][0].b, {"l": [Layer(1.5, 2.0)]}),
+    "view slice": (lambda v: np.sum(view_var(v, (slice(None), 1)) ** 3) * v[0, 0], np.eye(2) + 0.5),
+    "view mask": (lambda v: np.sum(view_var(v, np.array([True, False])) ** 3), np.array([1.5, 2.0])),
+    "preview": (lambda v: preview_var(v, [..., lambda x: x > 1.7]) ** 3 * v[0], [1.5, 2.0]),
+    "to list": (lambda v: sum(x**3 * v[0] for x in to_list_of_var(v, ...)), [1.5, 2.0]),
+    "set": (lambda v: sum(x**3 for x in set_var(v, 0, v[1] ** 2)), [1.5, 2.0]),
+    "set field": (lambda v: set_var(v, "w", v.b * v.w).w ** 3 * v.b, Layer(1.5, 2.0)),
+    "set key": (lambda v: set_var(v, "a", v["b"] * v["a"])["a"] ** 3, {"a": 1.5, "b": 2.0}),
+    "set item": (lambda v: np.sum(set_var(v, 0, v[1] ** 2) ** 3), np.array([1.5, 2.0])),
+    "set slice": (lambda v: sum(x**3 for x in set_var(v, slice(0, 2), [v[2], v[0]])), [1.5, 2.0, 3.0]),
+    "set in a constant": (lambda v: sum(x**3 for x in set_var([1.0, 2.0], 0, v[0] ** 2)), [1.5]),
+    "over": (lambda v: sum(x**3 for x in over_var(v, 0, lambda x: x * v[1])), [1.5, 2.0]),
+    "over each": (lambda v: sum(x**3 for x in over_var(v, ..., lambda x: x * v[1])), [1.5, 2.0]),
+    "over type": (lambda v: sum(over_var(v, [..., float], lambda x: x**3)), [1.5, 2.0]),
+    "sequence": (lambda v: sequence_var(v)[0] ** 3 * sequence_var(v)[1], [1.5, 2.0]),
+    "sequence rows": (lambda v: np.sum(sequence_var(v)[0] ** 3) * v[1, 0], np.eye(2) + 0.5),
+    "collect": (lambda v: (lambda w: w["p"] ** 3 * w["q"][0])(collect_var({"p": v[0], "q": [v[1] ** 2]})), [1.5, 2.0]),
+    "split": (lambda v: (lambda s: s.w**3 * s.b)(split_var(v)), Layer(1.5, 2.0)),
+    "join": (lambda v: (lambda s: s.w**3 * s.b)(join_var(Layer(v[0] * v[1], v[1]))), [1.5, 2.0]),
+    "coerce": (lambda v: (lambda p: p.left**3 * p.right)(coerce_var(v, Pair)), (1.5, 2.0)),
+    "iso": (lambda v: iso_var(Pair, tuple, v[0] * v[1], v[1]).left ** 3, [1.5, 2.0]),
+    "op_lens": (lambda v: lift_op(op_lens(0))(v) ** 3 * v[1], [1.5, 2.0]),
+    "op_coerce": (lambda v: lift_op(op_coerce(tuple))(v)[0] ** 3 * v[1], [1.5, 2.0]),
+    "op_tup": (lambda v: (lambda p: p[0] ** 3 * p[1])(lift_op(op_tup)(v[0], v[1] * v[0])), [1.5, 2.0]),
+    "op_iso": (lambda v: (lambda p: p[0] ** 3 * p[1])(lift_op(op_iso(Pair, tuple))(v[0], v[1])), [1.5, 2.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_access_can_be_differentiated_twice(name):
+    f, value = TWICE[name]
+    here = Coordinates(value)
+    n, step = len(here), 1e-5
+    weights = np.arange(1.0, n + 1)
+    slopes = lambda vector: here.of(grad_bp(f, here.rebuilt(vector)))
+
+    found = here.of(hvp(f, value, here.cotangent(weights)))
+
+    along = slopes(here.vector + step * weights) - slopes(here.vector - step * weights)
+    assert found == pytest.approx(along / (2 * step), rel=1e-6, abs=1e-6)

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import xml.etree.ElementTree as ET
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,41 @@ def test_jacobian_has_the_shapes_of_result_and_argument():
 
 def test_jacobian_of_numbers_is_a_number():
     assert jacobian(lambda x: x**3, 2.0) == 12.0
+
+
+@pytest.mark.parametrize(
+    "number", [Fraction(1, 3), Decimal("1.5"), 3, np.float64(3), np.array(3.0)]
+)
+def test_jacobian_of_a_number_is_one_of_its_cotangents(number):
+    found = jacobian(lambda x: x * x, number)
+
+    assert found == 2 * number
+    assert type(found) is type(grad_bp(lambda x: x * x, number))
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "shape"),
+    [
+        (lambda v: v * 2, np.zeros(0), (0, 0)),
+        (lambda v: v[:0], X, (0, 3)),
+        (lambda v: np.sum(v, axis=1), np.zeros((2, 0)), (2, 2, 0)),
+    ],
+    ids=["both", "result", "argument"],
+)
+def test_jacobian_of_empty_arrays_is_empty(f, x, shape):
+    assert jacobian(f, x).shape == shape
+
+
+def test_jacobian_of_integers_is_of_floats():
+    found = jacobian(lambda n: n**2, np.array([1, 2]))
+
+    assert found.tolist() == [[2.0, 0.0], [0.0, 4.0]]
+
+
+def test_jacobian_keeps_unions_and_missing_parts():
+    assert jacobian(lambda d: d["a"] * 2, {"a": 1.0, "b": None, "c": "text"}) == {
+        "a": 2.0, "b": None, "c": None,
+    }  # fmt: skip
 
 
 def test_jacobian_of_several_arguments_is_a_tuple():
@@ -136,6 +173,23 @@ def test_jvp_is_the_jacobian_applied():
 def test_jvp_of_a_constant_is_zero():
     assert jvp(lambda x: 5.0, X, X) == (5.0, 0.0)
     assert jvp(lambda x: {"a": x[0] * 2, "b": None}, X, X)[1] == {"a": 0.6, "b": None}
+
+
+@pytest.mark.parametrize("product", [hvp, jvp])
+@pytest.mark.parametrize("dx", [np.ones(2), 1.0, [1.0, 0.0, 0.0], None], ids=repr)
+def test_products_refuse_a_direction_that_is_not_like_the_value(product, dx):
+    with pytest.raises(CotangentError, match="a direction that is not like"):
+        product(lambda x: x @ x, X, dx)
+
+
+def test_hvp_of_a_complex_value_is_that_of_its_two_parts():
+    direction = 0.3 - 2j
+    f = lambda z: np.abs(z) ** 4
+    here, h = 1.0 + 0.5j, 1e-5
+
+    slopes = [grad_bp(f, here + k * h * direction) for k in (1, -1)]
+
+    assert hvp(f, here, direction) == pytest.approx((slopes[0] - slopes[1]) / (2 * h), rel=1e-6)
 
 
 def test_jvp_takes_records_and_settings():

@@ -2,12 +2,27 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import gc
 import math
 import threading
+import warnings
 
 import pytest
 
-from backprop_lift import Op, bp_op, effects, grad_bp, lift_op, lifted, no_grad, twin_of
+from backprop_lift import (
+    Op,
+    backprop,
+    backprop_with,
+    bp_op,
+    effects,
+    grad_bp,
+    lift_op,
+    lifted,
+    no_grad,
+    twin_of,
+    value_of,
+)
 from backprop_lift.effects import (
     backprop_async,
     backprop_with_async,
@@ -179,6 +194,150 @@ def test_async_bvar_is_refused_after_its_run():
         kept[0] * 2
 
 
+@pytest.mark.parametrize("runner", [grad_bp, backprop, backprop_with])
+@pytest.mark.filterwarnings("error")
+def test_async_function_is_refused_by_a_runner_that_does_not_wait(runner):
+    with pytest.raises(TapeError, match="returned a coroutine, whose result would come after"):
+        runner(branching, 3.0)
+
+
+def test_generator_is_refused_as_a_result():
+    with pytest.raises(TapeError, match="returned a generator"):
+        grad_bp(lambda x: (x * k for k in range(3)), 3.0)
+
+
+def test_async_errors_in_branches_leave_the_others(recwarn):
+    async def failing(x):
+        await asyncio.sleep(0)
+        raise KeyError("no instrument")
+
+    async def f(x):
+        good, bad = await asyncio.gather(
+            measured_product(x, x), effects.lift_op(failing)(x), return_exceptions=True
+        )
+        assert isinstance(bad, KeyError)
+        return good
+
+    async def caught(x):
+        try:
+            return await effects.lift_op(failing)(x)
+        except KeyError:
+            return await measured_product(x, 5.0)
+
+    assert run(grad_bp_async(f, 3.0)) == 6.0
+    assert run(grad_bp_async(caught, 3.0)) == 5.0
+    assert not recwarn.list
+
+
+def test_async_tasks_may_be_cancelled_or_time_out():
+    @effects.lift_op
+    async def slow(x):
+        await asyncio.sleep(60)
+        return x, lambda dzdy: dzdy
+
+    async def timed(x):
+        try:
+            return await asyncio.wait_for(slow(x), 0.001)
+        except TimeoutError:
+            return x * 7
+
+    async def cancelled(x):
+        task = asyncio.create_task(slow(x))
+        await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return x * 5
+
+    assert run(grad_bp_async(timed, 3.0)) == 7.0
+    assert run(grad_bp_async(cancelled, 3.0)) == 5.0
+
+
+def test_async_run_that_is_cancelled_closes_its_tape():
+    kept = []
+
+    async def waiting(x):
+        kept.append(x)
+        await asyncio.sleep(60)
+
+    async def main():
+        task = asyncio.create_task(grad_bp_async(waiting, 1.0))
+        await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    run(main())
+
+    with pytest.raises(TapeError, match="after that run had ended"):
+        kept[0] * 2
+
+
+def test_async_task_that_outlives_its_run_is_refused():
+    tasks = []
+
+    async def later(x):
+        await asyncio.sleep(0.001)
+        return x * 2
+
+    async def f(x):
+        tasks.append(asyncio.create_task(later(x)))
+        return x
+
+    async def main():
+        assert await grad_bp_async(f, 1.0) == 1.0
+        with pytest.raises(TapeError, match="after that run had ended"):
+            await tasks[0]
+
+    run(main())
+
+
+def test_async_bvars_of_another_task_are_constants():
+    async def main():
+        shared = []
+
+        async def first(x):
+            shared.append(x)
+            await asyncio.sleep(0.002)
+            return x * x
+
+        async def second(x):
+            await asyncio.sleep(0.001)
+            return x * value_of(shared[0])
+
+        return await asyncio.gather(grad_bp_async(first, 3.0), grad_bp_async(second, 5.0))
+
+    assert run(main()) == [6.0, 3.0]
+
+
+def test_async_forgotten_coroutine_is_named():
+    async def f(x):
+        measured_product(x, x)
+        return x
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert run(grad_bp_async(f, 1.0)) == 1.0
+        messages = [str(warning.message) for warning in caught]
+        caught.clear()  # which kept the coroutines
+        gc.collect()
+
+    assert messages == ["coroutine '_measured_product' was never awaited"]
+
+
+def test_async_function_exists_in_lifted_form_only(mine):
+    doubled = lift_op(Op(_doubled), name="doubled", signature="x", into=mine)
+
+    assert mine.find(doubled).kind == "lifted only"
+    assert run(grad_bp_async(doubled, 3.0)) == 2.0
+    assert run(doubled(3.0)) == 6.0
+
+
+async def _doubled(x):
+    await asyncio.sleep(0)
+    return 2 * x, lambda dzdy: 2 * dzdy
+
+
 def test_async_error_closes_the_tape():
     kept = []
 
@@ -285,6 +444,27 @@ def test_futures_can_be_awaited(pool):
     assert run(grad_bp_async(f, 3.0)) == 6.0
 
 
+def test_futures_asked_after_the_run_are_refused(pool):
+    kept = []
+    squared = effects.lift_op(lambda x: pool.submit(lambda: (x * x, lambda dzdy: dzdy * 2 * x)))
+
+    grad_bp(lambda x: (kept.append(squared(x)), x)[1], 3.0)
+
+    with pytest.raises(TapeError, match="after that run had ended"):
+        kept[0].result()
+
+
+def test_futures_that_time_out_raise_as_ever():
+    never = effects.lift_op(lambda x: concurrent.futures.Future())
+
+    with pytest.raises(concurrent.futures.TimeoutError):
+        grad_bp(lambda x: never(x).result(timeout=0.001), 3.0)
+
+
+def test_threads_may_record_on_one_tape(pool):
+    assert grad_bp(lambda x: sum(pool.map(lambda k: (x * k) ** 2, range(4))), 2.0) == 56.0
+
+
 # Generators
 
 
@@ -358,6 +538,30 @@ def test_generators_return_what_they_return():
     assert happened == ["done"]
 
 
+def test_generators_are_closed_early_or_asked_too_late():
+    kept = []
+
+    @effects.lift_op
+    def steps(x):
+        try:
+            while True:
+                yield x, lambda dzdy: dzdy
+        finally:
+            happened.append("closed")
+
+    def early(x):
+        each = steps(x)
+        y = next(each)
+        each.close()
+        return y
+
+    assert grad_bp(early, 2.0) == 1.0
+    assert happened == ["closed"]
+    grad_bp(lambda x: (kept.append(steps(x)), x)[1], 3.0)
+    with pytest.raises(TapeError, match="after that run had ended"):
+        next(kept[0])
+
+
 # Plain calls
 
 
@@ -375,3 +579,38 @@ def test_effects_refuse_to_be_one_node():
         grad_bp(lift_op(bp_op(lambda x: noted(x))), 3.0)
     with pytest.raises(TapeError, match=r"has an effect \(coroutine\)"):
         run(grad_bp_async(lift_op(bp_op(branching)), 3.0))
+
+
+@pytest.mark.parametrize("name", ["future", "generator", "coroutine"])
+def test_effects_of_twins_refuse_to_be_one_node(name, pool):
+    slope = lifted(grad=lambda dzdy, x: dzdy * 2 * x)
+
+    @slope
+    def submitted(x):
+        return pool.submit(lambda: x * x)
+
+    @slope
+    def repeated(x):
+        yield x * x
+
+    @slope
+    async def awaited(x):
+        return x * x
+
+    functions = {
+        "future": lambda x: twin_of(submitted)(x).result(),
+        "generator": lambda x: next(twin_of(repeated)(x)),
+        "coroutine": lambda x: twin_of(awaited)(x),
+    }
+
+    with pytest.raises(TapeError, match="so it cannot be one node"):
+        grad_bp(lift_op(bp_op(functions[name])), 3.0)
+
+
+def test_the_pure_part_beside_an_effect_may_be_one_node():
+    step = lift_op(bp_op(lambda y: y * y))
+
+    async def f(x):
+        return step(await measured_product(x, x))
+
+    assert run(grad_bp_async(f, 2.0)) == 32.0

@@ -1,15 +1,19 @@
-"""Spaces given by hand, and choices made by hand."""
-
-import functools
-import itertools
-import math
-import operator
+"""Spaces given by hand."""
 
 import numpy as np
 import pytest
 
-from backprop_lift import Op, Space, backprop, collect_var, explicit, grad_bp, prelude
-from backprop_lift.errors import SpaceError
+from backprop_lift import (
+    Op,
+    Space,
+    explicit,
+    grad_bp,
+    lift_op,
+    sequence_var,
+    space_of,
+    view_var,
+)
+from backprop_lift.errors import RuleError, SpaceError, TapeError
 
 LARGEST = Space(zero=lambda x: 0.0, add=max, one=lambda x: 1.0)
 
@@ -88,88 +92,97 @@ def test_explicit_wants_a_space_for_each_argument():
         explicit.grad_bp((LARGEST,), lambda x, y: x, 1.0, 2.0)
 
 
-# The choices of the prelude
+@pytest.mark.parametrize("runner", [explicit.grad_bp, explicit.backprop, explicit.backprop_with])
+def test_explicit_without_arguments_is_a_function(runner):
+    found = runner(LARGEST, lambda x: 2.0 * x)(3.0)
+
+    if runner is explicit.backprop_with:
+        assert (found[0], found[1](1.0)) == (6.0, 2.0)
+    else:
+        assert found == {explicit.grad_bp: 2.0, explicit.backprop: (6.0, 2.0)}[runner]
+
+
+@pytest.mark.parametrize("spaces", [3, "ab", (LARGEST, 3), lambda x: x])
+def test_explicit_wants_spaces(spaces):
+    with pytest.raises(SpaceError, match="for a space"):
+        explicit.grad_bp(spaces, lambda x, y: x * y, 1.0, 2.0)
+    with pytest.raises(SpaceError, match="for a space"):
+        explicit.in_space(spaces, 1.0)
+
+
+def test_explicit_lift_op_wants_a_space_and_an_op():
+    with pytest.raises(SpaceError, match=r"explicit.lift_op was given 3 for a space"):
+        explicit.lift_op(3, TIMES)
+    with pytest.raises(RuleError, match="which is no Op"):
+        explicit.lift_op(LARGEST, _times)
+
+
+def test_explicit_runs_nest():
+    inner = lambda x: explicit.grad_bp(space_of(float), lambda y: y**3, x)
+
+    assert explicit.grad_bp(space_of(float), inner, 2.0) == 12.0
+
+
+def test_explicit_bp_op_sums_inside_by_the_given_space():
+    op = explicit.bp_op(LARGEST, lambda x: 2.0 * x + 5.0 * x)
+
+    assert op.grad(1.0) == 5.0
+    assert grad_bp(lift_op(op), 1.0) == 5.0
+
+
+def test_explicit_bp_op_is_one_node_that_refuses_effects():
+    from backprop_lift import effects
+
+    noted = effects.lift_op(Op(lambda x: (x, lambda dzdy: dzdy)))
+
+    with pytest.raises(TapeError, match="has an effect"):
+        grad_bp(lift_op(explicit.bp_op(LARGEST, lambda x: noted(x))), 1.0)
+
+
+def test_in_space_sums_what_follows_by_the_given_space():
+    def f(x):
+        y = explicit.in_space(LARGEST, 10.0 * x)
+        return 2.0 * y + 5.0 * y
+
+    assert grad_bp(f, 1.0) == 50.0
+
+
+def test_in_space_serves_parts_and_leaves_plain_values_alone():
+    def f(pair):
+        part = explicit.in_space(LARGEST, view_var(pair, 1))
+        return part * pair[0] + 7.0 * part
+
+    assert grad_bp(f, [3.0, 2.0]) == [2.0, 7.0]
+    assert explicit.in_space(LARGEST, 3.0) == 3.0
+
+
+# Lists whose cotangents may be shorter
+
+HEAD = lift_op(Op(lambda xs: (xs[0], lambda dzdy: [dzdy])))
+SECOND = lift_op(Op(lambda xs: (xs[1], lambda dzdy: [0.0, dzdy])))
 
 
 @pytest.mark.parametrize(
-    ("ties", "expected"), [("split", [0, 0.5, 0.5]), ("first", [0, 1, 0]), ("all", [0, 1, 1])]
+    "f",
+    [
+        lambda xs: 2.0 * HEAD(xs) + 3.0 * SECOND(xs),
+        lambda xs: 3.0 * SECOND(xs) + 2.0 * HEAD(xs),
+        lambda xs: 2.0 * xs[0] + 3.0 * SECOND(xs),
+        lambda xs: 2.0 * HEAD(xs) + 3.0 * xs[1],
+        lambda xs: 2.0 * HEAD(xs) + 3.0 * sequence_var(xs)[1],
+    ],
 )
-@pytest.mark.parametrize("kind", [list, tuple, np.array])
-def test_max_lets_ties_choose(kind, ties, expected):
-    gradient = grad_bp(lambda v: prelude.max(v, ties=ties), kind([1.0, 3.0, 3.0]))
-
-    assert list(gradient) == expected
+def test_padded_lists_take_short_cotangents_in_any_order(f):
+    assert explicit.grad_bp(explicit.PADDED, f, [1.0, 1.0, 1.0]) == [2.0, 3.0, 0.0]
 
 
-def test_min_of_a_dict_is_that_of_its_values():
-    assert backprop(prelude.min, {"a": 2.0, "b": 1.0}) == (1.0, {"a": 0.0, "b": 1.0})
+def test_padded_lists_of_lists_are_completed_inside():
+    assert explicit.grad_bp(explicit.PADDED, lambda xs: xs[1][0], [[1.0], [2.0, 3.0]]) == [
+        [0.0],
+        [1.0, 0.0],
+    ]
 
 
-def test_max_of_several_arguments():
-    assert grad_bp(lambda x, y: prelude.max(x, y, 0.0), 2.0, 2.0) == (0.5, 0.5)
-    assert prelude.max(1.0, 4.0, 3.0) == 4.0
-
-
-def test_max_of_an_array_of_two_dimensions():
-    assert grad_bp(prelude.max, np.array([[1.0, 3.0], [3.0, 0.0]])).tolist() == [[0, 0.5], [0.5, 0]]
-
-
-def test_max_can_be_differentiated_twice():
-    assert grad_bp(lambda x: grad_bp(lambda y: prelude.max([y**3, 1.0]), x), 2.0) == 12.0
-
-
-def test_max_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="max of no numbers"):
-        prelude.max([])
-
-
-def test_max_with_another_choice_is_refused():
-    with pytest.raises(ValueError, match="should be 'split', 'first' or 'all'"):
-        prelude.max([1.0], ties="last")
-
-
-def test_straight_through_has_the_gradient_of_the_identity():
-    assert backprop(lambda x: 3.0 * prelude.straight_through(round)(x), 2.7) == (9.0, 3.0)
-
-
-def test_straight_through_takes_arrays():
-    y, gradient = backprop(
-        lambda x: np.sum(prelude.straight_through(np.round)(x) * x), np.array([1.2, 2.7])
-    )
-
-    assert y == pytest.approx(1.2 + 8.1)
-    assert gradient == pytest.approx([1.0 + 1.2, 3.0 + 2.7])
-
-
-def test_straight_through_is_so_at_every_level():
-    through = prelude.straight_through(round)
-
-    assert grad_bp(lambda x: grad_bp(lambda y: through(y) * y, x), 2.7) == 2.0
-
-
-def test_max_of_numbers_that_are_none_is_what_the_built_in_function_gives():
-    assert math.isnan(prelude.max([math.nan, 1.0]))
-    assert prelude.max([1.0, math.nan]) == 1.0
-
-
-def test_rounding_is_constant_unless_asked_otherwise():
-    assert grad_bp(lambda x: x * round(x), 2.7) == 3.0
-    assert grad_bp(lambda x: round(x) * 3.0, 2.7) == 0.0
-
-
-# The built-in functions, which need no twin
-
-
-def _square(x):
-    return x * x
-
-
-def test_builtins_work_on_bvars_of_lists():
-    xs = [3.0, 1.0, 2.0]
-
-    assert grad_bp(lambda v: sum(v) * len(v), xs) == [3.0] * 3
-    assert grad_bp(lambda v: sorted(v)[0], xs) == [0.0, 1.0, 0.0]
-    assert grad_bp(lambda v: sum(map(operator.mul, v, reversed(v))), xs) == [4.0, 2.0, 6.0]
-    assert grad_bp(lambda v: functools.reduce(operator.mul, v), xs) == [2.0, 6.0, 3.0]
-    assert grad_bp(lambda v: sum(itertools.accumulate(v)), xs) == [3.0, 2.0, 1.0]
-    assert grad_bp(lambda v: collect_var(list(map(_square, v))), xs) == [6.0, 2.0, 4.0]
+def test_padded_add_wants_lists():
+    with pytest.raises(SpaceError, match=r"PADDED.add was given a tuple"):
+        explicit.PADDED.add((1.0,), (2.0, 3.0))

@@ -3,16 +3,17 @@
 import collections
 import dataclasses
 import itertools
-import re
+import math
 
 import numpy as np
 import pytest
 import scipy.special
 
 from backprop_lift import Registry, lifted, registry
-from backprop_lift.gradcheck import check, check_mutants
-from backprop_lift.gradcheck.mutation import mutants
+from backprop_lift.gradcheck import Sample, check, check_mutants
+from backprop_lift.gradcheck.mutants import SHOWN_AS, mutants
 from backprop_lift.gradcheck.rule_sources import broken_functions
+from backprop_lift.gradcheck.variants import variants
 
 mine = Registry()
 
@@ -281,37 +282,14 @@ def test_no_mutant_with_another_gradient_is_found_right(entry):
     assert not report.missed, str(report)
 
 
-EQUIVALENT = re.compile("conjugat")
-
-
 @pytest.mark.parametrize("entry", mine, ids=lambda entry: entry.original.__name__)
-def test_every_mutant_of_a_rule_with_good_samples_is_caught(entry):
+def test_every_mutant_of_a_rule_with_good_samples_is_caught_or_proved_to_be_none(entry):
     report = check_mutants(entry.original, entry=entry)
 
-    real = not entry.rule.options["complex"]
-    survivors = [m for m in report.same if not (real and EQUIVALENT.search(m.operator))]
-    # Without numbers that are cotangents of matrices, a transpose changes nothing.
-    survivors = [m for m in survivors if m.operator not in ("transposed", "reversed")]
-    assert not survivors, str(report)
-
-
-EXPECTED = {
-    "zero": {"zero"},
-    "negated": {"sign"},
-    "doubled": {"factor"},
-    "off by a thousandth": {"factor"},
-    "conjugated": {"conjugate"},
-    "conjugate dropped": {"conjugate"},
-    "transposed": {"transpose", "broadcast"},
-    "transpose dropped": {"transpose"},
-    "reversed": {"transpose"},
-    "swapped": {"swapped"},
-    "dzdy ignored": {"dzdy ignored", "sign"},
-    "option ignored": {"option ignored"},
-    "term dropped": {"term", "output ignored", "factor", "zero", "entries"},
-    "factor dropped": {"term", "factor", "dzdy ignored", "broadcast"},
-    "sign dropped": {"sign", "term", "entries"},
-}
+    assert not report.unreached, str(report)
+    # Without numbers that are cotangents of matrices, a transpose changes nothing in the samples.
+    weak = [m for m, _ in report.weak if m.operator not in ("transposed", "reversed", "conjugated")]
+    assert not weak, str(report)
 
 
 def test_diagnosis_names_the_mistake_for_four_of_five_mutants():
@@ -321,7 +299,7 @@ def test_diagnosis_names_the_mistake_for_four_of_five_mutants():
         for mutant, report in check_mutants(entry.original, entry=entry, diagnose=True).caught:
             kinds = {finding.kind for finding in report.findings}
             if report.verdict == "wrong" and not report.refusals:
-                (right if kinds & EXPECTED[mutant.operator] else wrong)[mutant.operator] += 1
+                (right if kinds & SHOWN_AS[mutant.operator] else wrong)[mutant.operator] += 1
 
     assert right.total() >= 0.8 * (right.total() + wrong.total()), (right, wrong)
 
@@ -342,27 +320,120 @@ def test_mutants_leave_the_entry_itself_alone():
     assert check(drag, entry=mine[drag]).right
 
 
-def test_mutants_of_a_composite_are_none():
+def alone(f, **options):
+    """Check the mutants of a function in a registry of its own."""
+    own = Registry()
+    lifted(f, into=own, **options)
+    return check_mutants(f, entry=own[f])
+
+
+def operators(found):
+    return {mutant.operator for mutant, _ in found}
+
+
+def test_mutants_of_a_composite_spoil_what_its_arguments_get():
+    def body(x, y):
+        return x * x + y
+
+    report = alone(body, samples=[(np.array([1.0, 2.0, 4.0]), 3.0)])
+
+    assert {"zero", "negated", "doubled", "reversed"} <= operators(report.caught)
+    assert {mutant.argument for mutant, _ in report.caught} == {"x", "y"}
+    assert not report.missed
+
+
+def test_mutants_of_a_twin_by_hand_spoil_what_its_arguments_get():
     def body(x):
         return x * x
 
-    lifted(body, into=mine)
-    try:
-        assert list(mutants(mine[body])) == []
-    finally:
-        del mine._entries[body]
+    report = alone(body, twin=lambda x: x**2, samples=[(1.5,)])
+
+    assert {"zero", "negated", "doubled", "off by a thousandth"} == operators(report.caught)
 
 
-def test_mutation_reports_mistakes_that_no_sample_tells():
-    @rule(grad=lambda dzdy, x, ddof: dzdy * x * (2 - ddof), samples=[(1.5,)])
+def test_mutation_reports_a_mistake_that_no_sample_tells_with_a_call_that_would():
     def weak(x, ddof=0):
         return x**2 * (1 - ddof / 2)
 
-    report = check_mutants(weak, entry=mine[weak])
-    del mine._entries[weak]
+    rule = lambda dzdy, x, ddof: dzdy * x * (2 - ddof)
+    report = alone(weak, grad=rule, samples=[(1.5,)])
 
-    assert "option ignored" in {mutant.operator for mutant in report.same}
-    assert "no sample tells: option ignored, x, ddof" in str(report)
+    assert [mutant.operator for mutant, _ in report.weak] == ["term dropped", "option ignored"]
+    assert report.weak[1][1].settings == {"ddof": 1}
+    assert "no sample tells: option ignored, x, ddof; a call like this one would" in str(report)
+
+
+def test_mutation_reports_a_branch_that_no_call_reaches():
+    def branching(x, far=None):
+        return np.sin(x) if far is None else np.sin(x) + far
+
+    def slope(x, far):
+        return np.cos(x) if far is None else np.cos(x) * 2.0
+
+    report = alone(branching, derivative=slope, wrt="x", samples=[(1.5,)])
+
+    assert [mutant.operator for mutant, _ in report.unreached] == [
+        "factor dropped", "factor dropped", "option ignored",
+    ]  # fmt: skip
+    assert "uses what is gone" in report.unreached[0][1]
+    assert report.unreached[2][1] == "no call gives far"
+
+
+def test_mutation_proves_that_a_factor_of_one_is_no_mistake():
+    def sine(x):
+        return np.sin(x)
+
+    report = alone(sine, derivative=lambda x: 1.0 * np.cos(x), samples=[(1.5,)])
+
+    proofs = {mutant.text: proof for mutant, proof in report.equivalent}
+    assert proofs["1.0"].startswith("the same to 1e-16 in ")
+    assert not report.weak
+    assert not report.unreached
+
+
+def test_mutation_proves_that_what_is_zero_cannot_be_wrong():
+    report = alone(
+        lambda x, y: x * 3.0,
+        grad={"x": lambda dzdy: 3.0 * dzdy, "y": lambda dzdy: 0.0 * dzdy},
+        samples=[(1.5, 2.0)],
+    )
+
+    proofs = {mutant.operator: why for mutant, why in report.equivalent if mutant.argument == "y"}
+    assert proofs["negated"].startswith("the cotangent is zero, wherever there is one (")
+
+
+def test_mutation_tells_a_conjugate_by_complex_numbers_that_no_sample_has():
+    def square(z):
+        return z * z
+
+    report = alone(square, derivative=lambda z: 2 * z, samples=[(1.5,)])
+
+    (mutant, sample), *_ = report.weak
+    assert mutant.operator == "conjugated"
+    assert isinstance(sample.args[0], complex)
+
+
+def test_mutation_finds_no_conjugate_where_complex_numbers_are_refused():
+    def root(x):
+        return math.sqrt(x)
+
+    report = alone(root, derivative=lambda result: 0.5 / result, samples=[(1.5,)])
+
+    proofs = {mutant.operator: proof for mutant, proof in report.equivalent}
+    assert proofs["conjugated"].startswith("the cotangent is real: complex numbers are refused")
+
+
+def test_variants_keep_to_the_structure_of_a_call():
+    sample = Sample((np.array([1.0, 2.0]), 3.0), {"scale": 2.0}, "an example")
+    rng = np.random.default_rng(0)
+
+    made = list(variants(lambda x, y, *, scale=1.0, flag=False: x, sample, {}, rng))
+
+    assert all(len(variant.args) == 2 for variant in made)
+    assert {"flag": True, "scale": 2.0} in [variant.settings for variant in made]
+    assert any(np.ndim(variant.args[0]) == 2 for variant in made)
+    assert any(np.iscomplexobj(variant.args[0]) for variant in made)
+    assert sample.args[0].tolist() == [1.0, 2.0]
 
 
 def made(function, *args):

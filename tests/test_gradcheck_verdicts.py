@@ -382,9 +382,7 @@ def test_check_finds_a_gradient_that_an_unread_output_changes():
 
 
 def test_check_finds_outputs_that_go_unread_right():
-    entry = entry_of(
-        both, grad=lambda dzdy, x, y: (dzdy[0] * y + dzdy[1], dzdy[0] * x + dzdy[1])
-    )
+    entry = entry_of(both, grad=lambda dzdy, x, y: (dzdy[0] * y + dzdy[1], dzdy[0] * x + dzdy[1]))
 
     assert check_sample(both, Sample((2.0, 3.0)), entry=entry).right
 

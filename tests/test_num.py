@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backprop_lift import Op, grad_bp, num
+from backprop_lift.errors import RuleError
 from backprop_lift.num import Num
 
 
@@ -84,6 +85,23 @@ def test_num_ops_see_values_as_they_are():
 
     assert num.grad_bp(lambda x: root(x) * 2, 9) == fractions.Fraction(1, 3)
     assert root(9) == 3
+
+
+@pytest.mark.parametrize("runner", [num.grad_bp, num.backprop, num.backprop_with])
+def test_num_without_arguments_is_a_function(runner):
+    assert type(runner(lambda x: x * x)(3)) is type(runner(lambda x: x * x, 3))
+
+
+def test_num_lift_op_wants_an_op():
+    with pytest.raises(RuleError, match=r"num.lift_op was given .* which is no Op"):
+        num.lift_op(lambda x: x)
+
+
+def test_num_does_not_know_functions_or_attributes():
+    with pytest.raises(TypeError, match="sin"):
+        num.grad_bp(np.sin, 2)
+    with pytest.raises(AttributeError, match="label"):
+        num.grad_bp(lambda x: x.label, Residue(3))
 
 
 def test_num_evaluates_plainly():

@@ -389,6 +389,61 @@ def test_no_grad_op_refuses_when_asked():
     assert __file__ in caught.value.facts["called"]
 
 
+def test_no_grad_op_says_all_that_is_known():
+    def unknown(angle, length):
+        return angle * length
+
+    refusing = lift_op(Op.no_grad(unknown, "to be measured"))
+
+    with pytest.raises(NoGradientError) as caught:
+        grad_bp(lambda x: refusing(2.0, x) * 3, 5.0)
+
+    defined, called = unknown.__code__.co_firstlineno, unknown.__code__.co_firstlineno + 6
+    first, *facts, remedy = str(caught.value).splitlines()
+    assert first.endswith("<locals>.unknown has no gradient, and one was asked for.")
+    assert facts == [
+        "  at:       length",
+        "  why:      to be measured",
+        f"  declared: {__file__}:{defined}",
+        f"  called:   {__file__}:{called}",
+    ]
+    assert remedy.startswith("Write Op(f) with f(*xs) -> (y, scaled_grad), or const_var(...)")
+
+
+def test_no_grad_op_names_arguments_by_the_signature(mine):
+    summed = lift_op(Op.no_grad(lambda *xs: sum(xs)), name="summed", signature="*xs", into=mine)
+    unnamed = lift_op(Op.no_grad(lambda *xs: sum(xs)))
+    scaled = lift_op(
+        Op.no_grad(lambda a, b, *, k=1.0: a * b * k), name="scaled", signature="u, v, *, k=2.0",
+        into=mine,
+    )  # fmt: skip
+
+    for call, at in {
+        lambda x: summed(1.0, x, x): "xs[1], xs[2]",
+        lambda x: unnamed(1.0, x): "argument 2",
+        lambda x: scaled(x, v=x, k=3.0): "u, v",
+    }.items():
+        with pytest.raises(NoGradientError) as caught:
+            grad_bp(call, 2.0)
+        assert caught.value.facts["at"] == at
+
+
+def test_no_grad_op_is_asked_by_a_number_that_is_zero():
+    refusing = lift_op(Op.no_grad(lambda x: -x))
+
+    with pytest.raises(NoGradientError):
+        grad_bp(lambda x: 0 * refusing(x), 2.0)
+
+
+def test_no_grad_op_is_not_asked_through_what_does_not_vary():
+    refusing = lift_op(Op.no_grad(lambda x: -x))
+
+    assert grad_bp(lambda x: x * np.sign(refusing(x)), 2.0) == -1.0
+    assert grad_bp(lambda x: x * const_var(refusing(x)), 2.0) == -2.0
+    assert grad_bp(lambda x: x if refusing(x) < 0 else 0.0, 2.0) == 1.0
+    assert grad_bp(lambda x: refusing(const_var(x)) * x, 2.0) == -2.0
+
+
 def test_no_grad_op_is_not_asked_by_a_symbolic_zero():
     refusing = lift_op(Op.no_grad(lambda x: -x))
     drop = lift_op(Op(lambda x, y: (x, lambda dzdy: (dzdy, ZERO))))

@@ -245,6 +245,32 @@ def test_add_refuses_sequences_of_unequal_lengths(x, y):
         add(x, y)
 
 
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (1.0, [2.0]),
+        ([1.0], 2.0),
+        (2.0, np.ones(2)),
+        (np.ones(2), 2.0),
+        ({"a": 1.0}, [2.0]),
+        ([2.0], {0: 1.0}),
+        (Plain(1.0), 2.0),
+        (decimal.Decimal(1), 0.5),
+        (np.float32(1), "text"),
+    ],
+    ids=repr,
+)
+def test_add_refuses_values_of_different_kinds(x, y):
+    with pytest.raises(SpaceError, match="add was given"):
+        add(x, y)
+
+
+def test_add_of_arrays_of_objects_adds_the_objects():
+    held = np.array([1.0, None, [2.0]], object)
+
+    assert add(held, held).tolist() == [2.0, None, [4.0]]
+
+
 def test_add_refuses_arrays_of_different_shapes():
     with pytest.raises(SpaceError, match="different shapes"):
         add(np.ones(3), np.ones((1, 3)))
@@ -263,6 +289,7 @@ def test_one_is_not_zero_for_records():
 
 def test_symbolic_zero_absorbs():
     assert (ZERO + 2.0, 2.0 + ZERO) == (2.0, 2.0)
+    assert (ZERO - 2.0, 2.0 - ZERO) == (-2.0, 2.0)
     assert ZERO * 3.0 is ZERO
     assert 3.0 * ZERO is ZERO
     assert -ZERO is ZERO
@@ -323,6 +350,21 @@ def test_register_space_gives_a_type_its_space(interval):
     total = add(one(interval(2, 3)), one(interval(2, 3)))
 
     assert (total.low, total.high) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda cls: register_space(3, Space(zero, add, one)), "3, which is no class"),
+        (lambda cls: register_space(cls, 3), "3, which is no Space"),
+        (lambda cls: register_space(cls, zero=0, add=add, one=one), "0 for zero, which is no function"),
+        (lambda cls: register_space(cls, Space(zero, add, one), zero=zero), "functions of one besides"),
+        (lambda cls: Space(zero, None, one), "None for add, which is no function"),
+    ],
+)  # fmt: skip
+def test_register_space_refuses_what_is_no_space(call, message, interval):
+    with pytest.raises(SpaceError, match=message):
+        call(interval)
 
 
 def test_register_space_names_what_is_missing(interval):

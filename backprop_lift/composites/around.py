@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from .arrays import numbers_only
 from .modules import OPAQUE, PASSING
 from .objects import ORIGINAL
 from .standing_in import representative
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["GuardedClass", "around", "guarded", "scattering"]
 
@@ -43,7 +41,10 @@ def around(world: World, original: Any, twin: Any) -> Any:
             args = tuple(map(_arrayed, args))
         elif takes_numbers:
             args = tuple(map(_number, args))
-        args = tuple(map(world.original_of, args))
+        # a rebound function stays what it is: a solver's twin calls it on BVars
+        args = tuple(
+            [x if isinstance(x, types.FunctionType) else world.original_of(x) for x in args]
+        )
         return call(twin, *args, **kwargs)
 
     is_ufunc = isinstance(original, np.ufunc)
@@ -82,9 +83,7 @@ def _number(value: Any) -> Any:
 _own: Final = Registry()
 
 
-@lifted(
-    grad={"part": lambda dzdy, index: dzdy[index]}, ignores=("shape",), complex=True, into=_own
-)
+@lifted(grad={"part": lambda dzdy, index: dzdy[index]}, ignores=("shape",), complex=True, into=_own)
 def _scattered(part: Any, index: Any, shape: Any) -> Any:
     total = np.zeros(shape, np.result_type(part))
     np.add.at(total, index, part)

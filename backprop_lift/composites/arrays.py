@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from ..errors import ConversionError
 from .objects import ORIGINAL
 from .python import refuse_printed
 from .standing_in import representative, stands_in
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["CONVERSIONS", "as_array", "collect_objects", "numbers_only"]
 
@@ -50,9 +48,7 @@ def _array(
     return fresh(np.array(array, dtype, copy=None if as_it_is else True, order=order, ndmin=ndmin))
 
 
-@stands_in(
-    np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite
-)
+@stands_in(np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite)
 def _asarray(a: Any, dtype: Any = None, order: Any = None, **settings: Any) -> Any:
     if a.__class__ is Buffer and dtype is None:
         return a

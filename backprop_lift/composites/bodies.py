@@ -50,12 +50,12 @@ def assigns_globals(code: types.CodeType) -> bool:
 
 def attributes_set(code: types.CodeType) -> set[str]:
     """The global names whose attributes a function assigns: ``f.calls = 1``."""
-    found, before = set(), None
+    found: set[str] = set()
+    before = name = ""
     for instruction in dis.get_instructions(code):
-        if instruction.opname == "STORE_ATTR" and before is not None:
-            if before.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                found.add(str(before.argval))
-        before = instruction
+        if instruction.opname == "STORE_ATTR" and before in ("LOAD_GLOBAL", "LOAD_NAME"):
+            found.add(name)
+        before, name = instruction.opname, str(instruction.argval)
     return found.union(*map(attributes_set, _inner(code)))
 
 

@@ -9,7 +9,7 @@ import decimal
 import fractions
 import functools
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from ..errors import NoGradientError
 from .bodies import with_body
 from .python import refuse_text_of
 from .standing_in import representative, stands_in
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["dispatcher", "no_pool", "pool"]
 
@@ -142,6 +140,7 @@ def _thread(world: World, *args: Any, target: Any = None, **kwargs: Any) -> Any:
 
 
 def no_pool(*args: Any, **kwargs: Any) -> Any:
+    """Refuse to start workers."""
     raise NoGradientError(
         "A pool of workers was to be started by a function that is being differentiated, and a "
         "tape belongs to one thread.",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["LEFT_ALONE", "OPAQUE", "OURS", "PASSING", "ModuleView", "root_of", "view_of_module"]
 
@@ -22,6 +21,9 @@ _SEEN_THROUGH: Final = frozenset(
     {"math", "cmath", "operator", "functools", "itertools", "builtins", "copy", "dataclasses",
      "concurrent", "multiprocessing", "threading", "decimal", "fractions"}
 )  # fmt: skip
+
+# Packages whose names are looked up once.
+_STEADY: Final = frozenset({"math", "numpy", "scipy"})
 
 # Compiled functions that BVars may pass through: they keep what they are given.
 PASSING: Final = frozenset(
@@ -70,9 +72,8 @@ class ModuleView(types.ModuleType):
         module, world = self.__dict__["__module"], self.__dict__["__world"]
         value = getattr(module, name)
         lifted = world.lifted_value(value)
-        if lifted is not value and module.__name__.partition(".")[0] in ("numpy", "math", "scipy"):
-            if callable(value) or isinstance(value, types.ModuleType):
-                self.__dict__[name] = lifted
+        if lifted is not value and module.__name__.partition(".")[0] in _STEADY:
+            self.__dict__[name] = lifted
         return lifted
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -12,17 +12,15 @@ import functools
 import threading
 import types
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from .._bvar import _PLAIN, BVar
 from .._space import is_namedtuple
-from .modules import LEFT_ALONE, OPAQUE, OURS, root_of
 from .library import no_pool
-
-if TYPE_CHECKING:
-    from .world import World
+from .modules import LEFT_ALONE, OPAQUE, OURS, root_of
+from .world import World
 
 __all__ = ["ORIGINAL", "Classes"]
 
@@ -30,8 +28,20 @@ __all__ = ["ORIGINAL", "Classes"]
 ORIGINAL: Final = "_original_of_view"
 
 _PLAIN_TYPES: Final = frozenset(_PLAIN)
-_NEVER: Final = (BaseException, enum.Enum, type, np.ndarray, np.generic, np.ufunc, float, int, complex, str)
+_NEVER: Final = (
+    BaseException,
+    enum.Enum,
+    type,
+    np.ndarray,
+    np.generic,
+    np.ufunc,
+    float,
+    int,
+    complex,
+    str,
+)
 _BY_CLASS_STATEMENT: Final = 1 << 9
+_MUTABLE: Final = (list, dict, set)
 
 
 class Classes:
@@ -156,7 +166,10 @@ class Classes:
 
         def __getattribute__(cls: Any, name: str) -> Any:  # noqa: N807
             value = meta.__getattribute__(cls, name)
-            if value.__class__ in (list, dict, set):
+            kind = value.__class__
+            if kind in _MUTABLE or (
+                kind.__flags__ & _BY_CLASS_STATEMENT and not isinstance(value, type)
+            ):
                 return world.entering(value)
             return value
 
@@ -179,7 +192,8 @@ class Classes:
                 self.world.state.lend(value)
             return value
         if issubclass(cls, tuple):
-            return tuple.__new__(lifted, value) if is_namedtuple(cls) else value
+            entered = map(self.world.entering, value)
+            return tuple.__new__(lifted, entered) if is_namedtuple(cls) else value
         known = self.views.get(id(value))
         if known is not None and original_of_view(known) is value:
             self.world.state.lend(value)

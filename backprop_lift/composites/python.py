@@ -5,16 +5,14 @@ from __future__ import annotations
 import builtins
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .._buffer import Buffer
 from .._bvar import BVar, has_bvar, printed
 from ..errors import ConversionError
 from .bodies import names_of
 from .standing_in import representative, stands_in
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["plain_classes", "refuse_printed"]
 
@@ -95,9 +93,8 @@ def _hasattr(value: Any, name: str) -> bool:
 
 @stands_in(getattr)
 def _getattr(value: Any, name: str, *default: Any) -> Any:
-    if (value.__class__ is BVar or value.__class__ is Buffer) and default:
-        if not hasattr(representative(value), name):
-            return default[0]
+    if default and not _hasattr(value, name):
+        return default[0]
     return getattr(value, name, *default)
 
 

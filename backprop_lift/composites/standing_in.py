@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from .._buffer import contents_of
 from .._bvar import BVar
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["representative", "stand_in_of", "stands_in"]
 

@@ -8,6 +8,7 @@ arrays and twins originals when the call returns, BVars become their values when
 from __future__ import annotations
 
 import collections
+import functools
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -75,12 +76,10 @@ class State(threading.local):
         for v, container, before in self.unfolded:
             if _changed(container, before):
                 _moved(v, container)
-        tapes: dict[int, Any] = {}
         for thing in self.lent.values():
-            found: list[Any] = []
-            _replace(thing, lambda leaf: self._as_left(leaf, found), set(), 0)
-            for tape in found:
-                tapes[id(tape)] = tape
+            tapes: dict[int, Any] = {}
+            _replace(thing, functools.partial(self._as_left, tapes=tapes), set(), 0)
+            for tape in tapes.values():
                 tape.at_end.append(_Settling(thing, tape))
         self.forget()
 
@@ -88,10 +87,10 @@ class State(threading.local):
         """Drop what has been noted."""
         self.lent, self.copies, self.unfolded = {}, {}, []
 
-    def _as_left(self, leaf: Any, tapes: list[Any]) -> Any:
+    def _as_left(self, leaf: Any, tapes: dict[int, Any]) -> Any:
         leaf = self.as_outside(bare(leaf))
         if leaf.__class__ is BVar:
-            tapes.append(leaf._bvar_space.tape)
+            tapes[id(leaf._bvar_space.tape)] = leaf._bvar_space.tape
         return leaf
 
 

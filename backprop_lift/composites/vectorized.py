@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,7 @@ from .._buffer import contents_of, fresh
 from .._bvar import BVar, collect_array, has_bvar, unlifted
 from .arrays import as_array
 from .standing_in import representative, stands_in
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 __all__ = ["vectorized"]
 

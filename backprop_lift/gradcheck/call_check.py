@@ -223,7 +223,7 @@ class CallCheck:
         for argument, at, u, analytic in found:
             line = Line(call.evaluate, call.origin, u, result.vector, eps)
             outcome = judged(line, self.weights, analytic, floor, argument, at, self.tolerance)
-            if outcome.verdict in ("noise", "no evidence", "wrong") and outcome.error > 0.0:
+            if outcome.verdict not in ("kink", "edge") and outcome.error > 0.0:
                 outcome = heard_again(outcome, call, self.weights, u, floor, lambda: self._rounding)
             self.report.outcomes.append(outcome)
         if self.alone and len(call.places) > 1 and not any(self.report.failures()):
@@ -268,7 +268,12 @@ class CallCheck:
         for i, (name, place) in enumerate(zip(call.names, call.places, strict=True)):
             alone = Call(self.f, call.sample, [(name, place)])
             alone.result = call.result
-            _, scaled_grad = self.run(alone.with_moving(self.twin), *alone.arguments(alone.origin))
+            try:
+                twin = alone.with_moving(self.twin)
+                _, scaled_grad = self.run(twin, *alone.arguments(alone.origin))
+            except Exception as error:
+                self._problem("refused", f"by {name} alone: {_first_line(error)}", error)
+                continue
             one = gradient.copy()
             one[call.part(i)] = gradient_coordinates(
                 alone, scaled_grad(self.result.cotangent(self.weights))

@@ -17,7 +17,14 @@ from .calls import Call
 from .coordinates import Coordinates
 from .leaves import Leaf, at_path, parts, path_text
 
-__all__ = ["Handed", "agree", "contract_problems", "gradient_coordinates", "unread_problems", "value_problem"]
+__all__ = [
+    "Handed",
+    "agree",
+    "contract_problems",
+    "gradient_coordinates",
+    "unread_problems",
+    "value_problem",
+]
 
 Vector = npt.NDArray[np.float64]
 
@@ -179,16 +186,18 @@ def agree(call: Call, one: Vector, other: Vector, size: Vector) -> bool:
     """Are two gradients of a call the same, but for rounding?
 
     Rounding is seen against `size`, and against the largest effect that any argument has: the
-    cotangent of one on which little depends is what is left of larger numbers.
+    cotangent of one on which little depends is what is left of larger numbers. So is an effect
+    that is far below the result itself.
     """
     assert call.result is not None
+    values = np.abs(call.result.vector[np.isfinite(call.result.vector)])
     eps = max([call.result.eps(), *(here.eps() for here in call.here)])
     scales = np.concatenate([here.scales() for here in call.here])
     finite = np.isfinite(one) & np.isfinite(other) & np.isfinite(size)
     if not np.array_equal(np.isfinite(one), np.isfinite(other)):
         return False
     largest = float((size * scales)[finite].max(initial=0.0))
-    slack = 1e6 * eps * (size + 1e-3 * largest / scales)
+    slack = 1e6 * eps * (size + (1e-3 * largest + values.max(initial=0.0)) / scales)
     return bool((np.abs(one - other) <= slack)[finite].all())
 
 
@@ -275,8 +284,10 @@ def unread_problems(
                 plain = at_path(plain, (key,))
             return value
 
-        xs = call.arguments(call.origin)
-        y, of_one = run(call.with_moving(one_output), *xs)
+        try:
+            y, of_one = run(call.with_moving(one_output), *call.arguments(call.origin))
+        except Exception:
+            continue  # a refusal to read it
         dzdy = Coordinates(y, integers=True).cotangent(weights[leaf.start : leaf.stop])
         found = gradient_coordinates(call, of_one(dzdy))
         if not agree(call, found, expected, np.abs(expected)):

@@ -8,6 +8,7 @@ is run with its names bound to these. Anything else refuses it rather than drop 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import operator
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import numpy as np
 from .._rebind import rebound
 from .._registry import Entry, Registry
 
-__all__ = ["DIGITS", "Digits", "with_digits"]
+__all__ = ["DIGITS", "Digits", "is_known", "with_digits"]
 
 # Of the numbers; a double has sixteen.
 DIGITS: Final = 40
@@ -139,7 +140,7 @@ _OPERATORS_OF_UFUNCS: Final[dict[str, Callable[..., Any]]] = {
 }
 
 # Names in `math`, `numpy` and `scipy.special`, and what mpmath calls the same function.
-_SAME: Final[dict[str, str | Callable[..., Any]]] = {
+_SAME: Final[dict[str, Any]] = {
     name: name
     for name in ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "exp", "expm1", "log", "log10", "log1p", "sqrt", "cbrt", "hypot", "atan2", "gamma", "erf", "erfc", "degrees", "radians", "floor", "ceil", "beta", "zeta", "lambertw", "erfinv", "digamma", "rgamma", "hyp0f1", "hyp1f1", "hyp2f1"]
 } | {
@@ -207,6 +208,8 @@ class _OfMpmath(Registry):
         twin: Any
         if original is float or original is np.float64:
             twin = functools.partial(_as_number, original)
+        elif original is int or original is complex:
+            twin = original  # which refuses it
         else:
             try:
                 twin = _found(original)
@@ -218,6 +221,14 @@ class _OfMpmath(Registry):
 
 
 _of_mpmath: Final = _OfMpmath()
+
+
+def is_known(function: Any) -> bool:
+    """Has mpmath a function itself, so that its numbers have no truncation of ours?"""
+    try:
+        return importlib.util.find_spec("mpmath") is not None and _found(function) is not None
+    except TypeError:  # not hashable
+        return False
 
 
 def with_digits(function: Any) -> Any:

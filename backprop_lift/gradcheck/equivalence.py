@@ -85,9 +85,7 @@ def difference(one: Cotangents, other: Cotangents | None) -> float:
     return largest
 
 
-def identity(
-    operator: str, argument: str, points: list[Cotangents], tried: Collection[str]
-) -> str:
+def identity(operator: str, argument: str, points: list[Cotangents], tried: Collection[str]) -> str:
     """Why an operator on a cotangent changes nothing that the cotangent can be; empty if it may.
 
     Parameters
@@ -105,7 +103,11 @@ def identity(
         return ""
     if operator in _OF_CHANGE and not any(np.any(value) for value in found):
         return "the cotangent is zero, wherever there is one"
-    if operator == "conjugated" and "complex" in tried and not any(np.iscomplexobj(value) for value in found):
+    if (
+        operator == "conjugated"
+        and "complex" in tried
+        and not any(np.iscomplexobj(value) for value in found)
+    ):
         return "the cotangent is real: complex numbers are refused"
     if "one axis more" not in tried:
         return ""

@@ -9,7 +9,9 @@ commutative    ``add(x, y) == add(y, x)``
 associative    ``add(x, add(y, z)) == add(add(x, y), z)``
 zero of zero   ``zero(zero(x)) == zero(x)``
 one of one     ``one(one(x)) == one(x)``
-unital         ``one(x)`` is the gradient of the identity at x
+unital         ``one(x)`` is the gradient of the identity at x: a one for
+               each number in x, or of an opaque type that multiplies,
+               ``one(x) * y == y``
 pure           ``add`` changes neither argument
 =============  =========================================================
 
@@ -28,9 +30,10 @@ from typing import Any, Final
 import numpy as np
 
 from .._run import backprop_with
-from .._space import Space, space_of
+from .._space import Space, parts_of, space_of
 from .contracts import value_problem
 from .coordinates import Coordinates
+from .leaves import Leaf
 
 __all__ = ["LAWS", "BrokenLaw", "broken_laws", "cotangents_of"]
 
@@ -57,40 +60,74 @@ class BrokenLaw:
         return f"{type(self.value).__name__} breaks the law {self.law!r}: {self.seen}"
 
 
+def _difference(expected: Any, got: Any) -> str | None:
+    """How a value differs from what it should be; opaque parts are compared by ``==``."""
+    seen = value_problem(expected, got)
+    if seen is not None or isinstance(expected, np.ndarray):
+        return seen
+    parts = parts_of(expected)
+    if parts is not None:
+        there = dict(parts_of(got) or ())
+        found = [_difference(part, there.get(key)) for key, part in parts]
+        return next((problem for problem in found if problem is not None), None)
+    return None if expected == got else f"{got!r} instead of {expected!r}"
+
+
 def _left_identity(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    return value_problem(x, space.add(space.zero(value), x))
+    return _difference(x, space.add(space.zero(value), x))
 
 
 def _right_identity(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    return value_problem(x, space.add(x, space.zero(value)))
+    return _difference(x, space.add(x, space.zero(value)))
 
 
 def _commutative(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    return value_problem(space.add(x, y), space.add(y, x))
+    return _difference(space.add(x, y), space.add(y, x))
 
 
 def _associative(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    return value_problem(space.add(x, space.add(y, z)), space.add(space.add(x, y), z))
+    return _difference(space.add(x, space.add(y, z)), space.add(space.add(x, y), z))
 
 
 def _zero_of_zero(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    return value_problem(space.zero(x), space.zero(space.zero(x)))
+    return _difference(space.zero(x), space.zero(space.zero(x)))
 
 
 def _one_of_one(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    return value_problem(space.one(x), space.one(space.one(x)))
+    return _difference(space.one(x), space.one(space.one(x)))
 
 
 def _unital(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
-    _, scaled_grad = backprop_with(lambda v: v, value)
     one = space.one(value)
-    return value_problem(one, scaled_grad(one))
+    here = Coordinates(value, integers=True)
+    if not len(here):
+        _, scaled_grad = backprop_with(lambda v: v, value)
+        return _difference(one, scaled_grad(one)) or _changes_factor(one, x)
+    found = here.of(one)
+    ones = [(1.0, 0.0) if leaf.is_complex else (1.0,) for leaf in here.leaves for _ in _each(leaf)]
+    wrong = np.flatnonzero(found != np.concatenate(ones))
+    if not wrong.size:
+        return None
+    return f"one has {found[wrong[0]]:.4g} at x{here.label(int(wrong[0]))}"
+
+
+def _each(leaf: Leaf) -> range:
+    return range(int(np.prod(leaf.shape, dtype=int)))
+
+
+def _changes_factor(one: Any, x: Any) -> str | None:
+    """How multiplying an opaque value by `one` changes it; None if it cannot be multiplied."""
+    try:
+        product = one * x
+    except TypeError:
+        return None
+    return _difference(x, product)
 
 
 def _pure(space: Space, value: Any, x: Any, y: Any, z: Any) -> str | None:
     before = copy.deepcopy((x, y))
     space.add(x, y)
-    return value_problem(before, (x, y))
+    return _difference(before, (x, y))
 
 
 Law = Callable[[Space, Any, Any, Any, Any], "str | None"]

@@ -6,19 +6,20 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from .._bvar import has_bvar, value_of
-from .._rule import Rule
 from .._lift_op import lift_op
 from .._op import Op
 from .._registry import Entry
+from .._rule import Rule
+from .._twin import twin_from
 from .calls import signature_of
 from .rule_sources import broken_functions
 
-__all__ = ["Mutant", "mutants"]
+__all__ = ["SHOWN_AS", "Mutant", "mutants"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +48,29 @@ class Mutant:
 
     def __str__(self) -> str:
         return ", ".join(filter(None, [self.operator, self.argument, self.text]))
+
+
+# What the diagnosis of each operator's mutants says where it is right: kinds of `Finding`.
+SHOWN_AS: Final[dict[str, frozenset[str]]] = {
+    operator: frozenset(kinds.split(", "))
+    for operator, kinds in {
+        "zero": "zero",
+        "negated": "sign",
+        "doubled": "factor",
+        "off by a thousandth": "factor",
+        "conjugated": "conjugate",
+        "conjugate dropped": "conjugate",
+        "transposed": "transpose, broadcast",
+        "transpose dropped": "transpose",
+        "reversed": "transpose",
+        "swapped": "swapped",
+        "dzdy ignored": "dzdy ignored, sign",
+        "option ignored": "option ignored",
+        "term dropped": "term, output ignored, factor, zero, entries",
+        "factor dropped": "term, factor, dzdy ignored, broadcast",
+        "sign dropped": "sign, term, entries",
+    }.items()
+}
 
 
 def mutants(entry: Entry, arguments: Iterable[str] = ()) -> Iterator[Mutant]:
@@ -102,7 +126,7 @@ def _mutant(
             rule.original, rule.name, rule.where, {**rule.options, key: given, "wrt": rule.wrt}
         )
         found = Entry(entry.original, "rule", entry.name, entry.where, changed, entry.samples)
-        found.make_twin = changed.make_twin
+        found.make_twin = functools.partial(twin_from, changed)
         return found
 
     return Mutant(
@@ -117,7 +141,7 @@ def _of_twin(entry: Entry, argument: str) -> Iterator[Mutant]:
         return
 
     def made(spoil: Callable[[Any], Any]) -> Entry:
-        spoiled = lift_op(Op(lambda x: (x, spoil)))
+        spoiled = lift_op(Op(lambda x: (x, spoil), complex=True))
 
         def through(value: Any) -> Any:
             return spoiled(value) if has_bvar(value) else value

@@ -26,9 +26,7 @@ _UNWRAPPED: Final = {
 }
 
 
-def broken_functions(
-    function: Any, *, poisoned: bool = False
-) -> Iterator[tuple[str, str, Any]]:
+def broken_functions(function: Any, *, poisoned: bool = False) -> Iterator[tuple[str, str, Any]]:
     """Versions of a Python function with one mistake each.
 
     Parameters

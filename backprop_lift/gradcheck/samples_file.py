@@ -32,6 +32,7 @@ __all__ = [
     "loaded",
     "read_samples",
     "said_sample",
+    "sample_said",
     "write_lines",
     "write_samples",
 ]
@@ -219,6 +220,16 @@ def said_sample(name: str, call: Sample) -> dict[str, Any] | None:
     return entry
 
 
+def sample_said(entry: Mapping[str, Any], origin: str = "") -> Sample:
+    """The call that `said_sample` said; its origin, where none was said."""
+    return Sample(
+        tuple(loaded(part) for part in entry["args"]),
+        {name: loaded(part) for name, part in entry.get("settings", {}).items()},
+        entry.get("origin", origin),
+        tuple(entry["wrt"]) if "wrt" in entry else None,
+    )
+
+
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
     """Write the lines of a samples file, sorted: aside first, then in place of what was there.
 
@@ -308,12 +319,7 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, list[Sample]]:
             continue
         try:
             entry = json.loads(line)
-            sample = Sample(
-                tuple(loaded(part) for part in entry["args"]),
-                {name: loaded(part) for name, part in entry.get("settings", {}).items()},
-                entry.get("origin", f"{path.name}:{number}"),
-                tuple(entry["wrt"]) if "wrt" in entry else None,
-            )
+            sample = sample_said(entry, f"{path.name}:{number}")
         except SampleError as error:
             error.facts = {"at": f"{path}:{number}", **error.facts}
             raise

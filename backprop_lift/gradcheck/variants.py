@@ -19,6 +19,17 @@ __all__ = ["variants"]
 _FACTORS: Final = (-1.0, 1e-8, 1e-3, 0.3, 30.0, 1e3, 1e8)
 
 
+# Values of options that many functions have.
+_USUAL: Final[Mapping[str, list[Any]]] = {
+    "dtype": [np.float64],
+    "axis": [0, -2],
+    "axisa": [0, -2],
+    "axisb": [0, -2],
+    "n": [2, 3],
+    "keepdims": [True],
+}
+
+
 def variants(
     function: Any, sample: Sample, options: Mapping[str, list[Any]], rng: np.random.Generator
 ) -> Iterator[Sample]:
@@ -38,6 +49,8 @@ def variants(
         With numbers scaled, negated, rounded, made zero, equal or complex, with one axis more, and
         with other options: those of one argument, and those of all.
     """
+    yield from _with_options(function, sample, options)
+    yield from _with_integers(sample)
     changes = _changes(rng)
     places = [i for i, value in enumerate(sample.args) if len(Coordinates(value))]
     for what, change in changes:
@@ -46,13 +59,27 @@ def variants(
                 args = tuple(change(v) if i in chosen else v for i, v in enumerate(sample.args))
             except (TypeError, ValueError):
                 continue
-            yield dataclasses.replace(sample, args=args, origin=f"{what}, {sample.origin}")
+            yield _varied(sample, args, what)
     for i in places:
         for j in places:
             if i < j and _shapes(sample.args[i]) == _shapes(sample.args[j]):
-                args = tuple(sample.args[i] if k == j else v for k, v in enumerate(sample.args))
-                yield dataclasses.replace(sample, args=args, origin=f"equal, {sample.origin}")
-    yield from _with_options(function, sample, options)
+                yield _varied(sample, _replaced(sample.args, j, sample.args[i]), "equal")
+
+
+def _varied(sample: Sample, args: tuple[Any, ...], what: str) -> Sample:
+    return dataclasses.replace(sample, args=args, origin=f"{what}, {sample.origin}")
+
+
+def _replaced(args: tuple[Any, ...], index: int, value: Any) -> tuple[Any, ...]:
+    return (*args[:index], value, *args[index + 1 :])
+
+
+def _with_integers(sample: Sample) -> Iterator[Sample]:
+    """Calls with other orders, counts and the like."""
+    for i, value in enumerate(sample.args):
+        if isinstance(value, int) and not isinstance(value, bool):
+            for other in {0, 1, value + 1} - {value}:
+                yield _varied(sample, _replaced(sample.args, i, other), "another integer")
 
 
 def _changes(rng: np.random.Generator) -> list[tuple[str, Callable[[Any], Any]]]:
@@ -110,10 +137,11 @@ def _with_options(
     for name, p in signature.parameters.items():
         if p.default is inspect.Parameter.empty or name in given:
             continue
-        values = list(options.get(name, ()))
+        values = [*_USUAL.get(name, ()), *options.get(name, ())]
         if isinstance(p.default, bool):
             values.append(not p.default)
+        elif isinstance(p.default, (int, float)):
+            values.append(p.default + 1)
         for value in values:
-            yield dataclasses.replace(
-                sample, settings={**sample.settings, name: value}, origin=f"{name}={value!r}"[:40]
-            )
+            settings = {**sample.settings, name: value}
+            yield dataclasses.replace(sample, settings=settings, origin=f"{name}={value!r}"[:40])

@@ -12,9 +12,13 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ANY", "Imports", "annotation_text", "hints_of", "is_numeric"]
+from .._bvar import BVar
+
+__all__ = ["ANY", "BVAR", "Imports", "annotation_text", "hints_of", "is_numeric", "widened"]
 
 ANY: Final = "Any"
+# A BVar says what it holds to type checkers that know it as a generic class.
+BVAR: Final = "BVar[Any]" if hasattr(BVar, "__class_getitem__") else "BVar"
 Imports = set[str]
 
 _SIMPLE: Final = {
@@ -114,3 +118,13 @@ def is_numeric(text: str) -> bool:
     """Does an annotation speak of numbers or arrays, and of nothing that is neither?"""
     parts = {part.strip() for part in text.split("|")} - {"None"}
     return bool(parts) and parts <= _NUMERIC
+
+
+def widened(text: str, imports: Imports) -> str:
+    """An annotation, and a BVar of it where it speaks of numbers."""
+    if not is_numeric(text):
+        return text
+    imports.add("from backprop_lift import BVar")
+    if text.endswith(" | None"):
+        return f"{text.removesuffix(' | None')} | {BVAR} | None"
+    return f"{text} | {BVAR}"

@@ -57,12 +57,16 @@ def class_findings(
     found = findings_of(public, made, pool, registry, source, seconds=seconds)
     objects = [x for x in (result_of(cls, sample) for sample in made[:2]) if x is not None]
     methods: list[Finding] = []
+    untold: list[Finding] = []
     for name, function in members_of(cls).items():
         member = Public(name, function, "function", f"{public.home}.{name}")
         samples = _method_calls(cls, name, function, calls, objects, pool)
-        if samples:
-            methods += findings_of(member, samples, pool, registry, source, seconds=seconds)
-    return [_of_class(found[0], methods), *found[1:], *methods]
+        found_here = findings_of(member, samples, pool, registry, source, seconds=seconds)
+        (methods if samples else untold).extend(found_here)
+    whole = _of_class(found[0], methods)
+    if whole.verdict == "composite":  # of a class that refuses, no method needs to
+        methods += untold
+    return [whole, *found[1:], *methods]
 
 
 def _constructions(cls: type, calls: dict[int, list[Sample]], pool: Pool) -> list[Sample]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from .._bvar import has_bvar
+from .._bvar import _PLAIN, BVar, has_bvar
 from .._rebind import composite_of
 from .._refusal import refusing
 from ..errors import NoGradientError
@@ -17,6 +17,8 @@ from .members import members_of
 from .registered import checked_only, mirrors, refusal_docs
 
 __all__ = ["on_demand", "refusing_class"]
+
+_PLAIN_TYPES: Final = frozenset(_PLAIN)
 
 _made: Final[dict[tuple[str, type], type]] = {}
 
@@ -72,7 +74,7 @@ def _mirrored_class(
         for name, reason in _with_reasons(original, methods, reasons).items()
     }
     members["__init__"] = _constructor(original, lifted, differentiable)
-    made = _subclass(lifted, original, module, members)
+    made = _subclass(original, module, members)
     _made[key] = made
     return made
 
@@ -85,7 +87,7 @@ def _with_reasons(original: type, methods: list[str], reasons: dict[str, str]) -
     }
 
 
-def _subclass(base: type, original: type, module: str, members: dict[str, Any]) -> type:
+def _subclass(original: type, module: str, members: dict[str, Any]) -> type:
     names = {
         "__module__": module,
         "__qualname__": original.__qualname__,
@@ -95,7 +97,7 @@ def _subclass(base: type, original: type, module: str, members: dict[str, Any]) 
     }
     if "__slots__" in vars(original):
         names["__slots__"] = ()
-    made: type = _kind_of(type(base))(original.__name__, (base,), names)
+    made: type = _kind_of(type(original))(original.__name__, (original,), names)
     return made
 
 
@@ -109,15 +111,11 @@ def _kind_of(kind: Any) -> Any:
     class Mirrored(kind):  # type: ignore[misc]
         def __instancecheck__(self, thing: Any) -> bool:
             original = vars(self).get("__mirrors__")
-            if original is None:
-                return bool(super().__instancecheck__(thing))
-            return isinstance(thing, original)
+            return original in type(thing).__mro__ or bool(super().__instancecheck__(thing))
 
         def __subclasscheck__(self, other: type) -> bool:
             original = vars(self).get("__mirrors__")
-            if original is None:
-                return bool(super().__subclasscheck__(other))
-            return issubclass(other, original)
+            return original in other.__mro__ or bool(super().__subclasscheck__(other))
 
     Mirrored.__name__ = Mirrored.__qualname__ = kind.__name__
     return Mirrored
@@ -127,7 +125,7 @@ def _constructor(original: Any, lifted: Any, differentiable: str) -> Any:
     plainly, on_bvars = original.__init__, lifted.__init__
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        if has_bvar(args) or has_bvar(kwargs):
+        if _holds_bvar(args) or (kwargs and has_bvar(kwargs)):
             args, kwargs = checked_only(original, differentiable, args, kwargs)
             on_bvars(self, *args, **kwargs)
         else:
@@ -153,7 +151,7 @@ def _method(plainly: Any, rebound: Any, full: str, reason: str) -> Any:
         rebound = refusing(plainly, full, reason)
 
     def method(*args: Any, **kwargs: Any) -> Any:
-        if has_bvar(args) or has_bvar(kwargs):
+        if _holds_bvar(args) or (kwargs and has_bvar(kwargs)):
             return rebound(*args, **kwargs)
         return plainly(*args, **kwargs)
 
@@ -162,6 +160,30 @@ def _method(plainly: Any, rebound: Any, full: str, reason: str) -> Any:
         method.__doc__ = refusal_docs(reason, plainly)
         method.__not_differentiable__ = reason  # type: ignore[attr-defined]
     return method
+
+
+def _holds_bvar(args: tuple[Any, ...]) -> bool:
+    """Is there a BVar among arguments? Quick to say no of numbers, and of objects of numbers."""
+    for value in args:
+        cls = value.__class__
+        if cls in _PLAIN_TYPES:
+            continue
+        if cls is BVar:
+            return True
+        quick = _is_of_attributes(cls)
+        if quick and _PLAIN_TYPES.issuperset(map(type, value.__dict__.values())):
+            continue
+        if has_bvar(value):
+            return True
+    return False
+
+
+@functools.cache
+def _is_of_attributes(cls: type) -> bool:
+    """Do objects of a class hold nothing but what is in their ``__dict__``?"""
+    if not cls.__dictoffset__ or issubclass(cls, (list, tuple, dict, set, frozenset)):
+        return False
+    return not any(base.__dict__.get("__slots__") for base in cls.__mro__)
 
 
 def _named(method: Any, like: Any) -> Any:
@@ -190,6 +212,6 @@ def refusing_class(original: Any, reason: str, home: str) -> Any:
         "__not_differentiable__": reason,
     }
     try:
-        return _subclass(original, original, home, members)
+        return _subclass(original, home, members)
     except Exception:  # it has rules of its own for subclasses
         return original

@@ -19,6 +19,7 @@ from .ledger import Ledger
 from .make import folder_of, mirror_of
 from .page import page_text
 from .store import Store
+from .summary import changes
 from .survey import quietly_imported
 from .why import Place, story
 from .write import LEDGER, compared, write, write_beside
@@ -212,6 +213,9 @@ def _mirror(given: argparse.Namespace) -> int:
     report.show(made.plan)
     said = "was up to date" if current else "is written"
     print(f"{folder} {said}: import {name}")
+    news = changes(there, made.ledger, given.package)
+    if news:
+        print(f"\nFor a changelog:\n\n{news}")
     notes(made.findings, store, samples)
     return 0
 

@@ -6,7 +6,8 @@ import collections
 from collections.abc import Iterator
 from typing import Final
 
-from .plan import Line, Plan
+from .example import example_of
+from .plan import Plan
 from .render import MARK
 
 __all__ = ["badge", "coverage", "distribution_files"]
@@ -88,7 +89,8 @@ def _readme_lines(plan: Plan, good: int, count: int) -> Iterator[str]:
     yield ""
     yield f"`{plan.package}` {plan.version}".rstrip() + ", with gradients."
     yield f"{share} can be differentiated, each gradient checked; `ledger.txt` in the package says how."
-    yield "The others run, and refuse to be differentiated with the reason."
+    if good < count:
+        yield "The others run, and refuse to be differentiated with the reason."
     yield ""
     yield "```console"
     yield "$ pip install ."
@@ -111,22 +113,12 @@ def _readme_lines(plan: Plan, good: int, count: int) -> Iterator[str]:
 
 
 def _example(plan: Plan) -> Iterator[str]:
-    line = next((li for li in plan.lines() if _is_example(li)), None)
-    if line is None:
-        return
-    argument = line.differentiable[0]
-    module = plan.name + line.home.rpartition(".")[0].removeprefix(plan.package)
-    yield "```python"
-    yield "from backprop_lift import grad_bp"
-    yield f"from {module} import {line.name}"
-    yield ""
-    yield f"grad_bp(lambda {argument}: {line.name}({argument}, ...), {argument})"
-    yield "```"
-    yield ""
-
-
-def _is_example(line: Line) -> bool:
-    return line.status == "composite" and line.kind == "function" and bool(line.differentiable)
+    source = example_of(plan)
+    if source:
+        yield "```python"
+        yield source
+        yield "```"
+        yield ""
 
 
 def _refusals(plan: Plan) -> Iterator[str]:

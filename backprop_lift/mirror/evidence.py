@@ -176,7 +176,7 @@ class _Judge:
         if not report.right:
             detail = f"does not vary in {_counted(len(report.samples), 'call')}"
         if origins:
-            detail += f" of {', '.join(sorted(origins)[:3])}"
+            detail += f" ({', '.join(sorted(origins)[:3])})"
         whole = self._whole(status, detail, report)
         if status == "locally constant":
             return [whole]

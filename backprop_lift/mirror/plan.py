@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import enum
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -72,7 +73,7 @@ class Page:
         As those of `Module`.
     is_package : bool
     doc : str
-        First line of its docstring.
+        First sentence of its docstring.
     """
 
     module: str
@@ -145,8 +146,13 @@ def _page(module: Module, ledger: Ledger) -> Page:
     lines = [_line(public, ledger) for public in module.names]
     here = tuple(li for li in lines if li.home == f"{module.name}.{li.name}")
     elsewhere = tuple(li for li in lines if li.home != f"{module.name}.{li.name}")
-    doc = (module.value.__doc__ or "").strip().partition("\n")[0]
+    doc = _first_sentence(module.value.__doc__ or "")
     return Page(module.name, here, elsewhere, module.exports, module.loaded, module.is_package, doc)
+
+
+def _first_sentence(docs: str) -> str:
+    paragraph = " ".join(docs.strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s", paragraph)[0]
 
 
 def _line(public: Public, ledger: Ledger) -> Line:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MirrorError, SampleError
 from ..gradcheck import Sample
-from ..gradcheck.samples_file import read_samples, write_lines, write_samples
+from ..gradcheck.samples_file import sample_said, write_samples
 from . import recorder_start
 from .branches import thinned
 from .survey import survey_of
@@ -95,12 +96,11 @@ def recorded_while(
         raw = Path(folder) / "calls"
         _prepare(Path(folder))
         status, stopped, last = _run(command, _environment(package, Path(folder), raw), seconds)
-        if not raw.is_file():
+        # Of a line that was cut off, nothing is kept.
+        lines = raw.read_bytes().split(b"\n")[:-1] if raw.is_file() else []
+        calls = _calls(package, lines)
+        if not calls:
             raise _nothing(command, package, raw, status, last)
-        lines = raw.read_bytes().split(b"\n")[:-1]  # of one that was cut off, nothing is kept
-        calls = _calls(package, [line.decode() for line in lines], Path(folder) / "read")
-    if not calls:
-        raise _nothing(command, package, raw, status, last)
     kept = thinned(calls, _EACH, jobs or processors())
     write_samples(path, kept)
     return Recording(len(kept), sum(map(len, kept.values())), status, stopped, last)
@@ -166,20 +166,20 @@ def _end(process: subprocess.Popen[Any]) -> None:
             process.wait(_GRACE)
 
 
-def _calls(package: str, lines: list[str], aside: Path) -> dict[str, tuple[Any, list[Sample]]]:
+def _calls(package: str, lines: Iterable[bytes]) -> dict[str, tuple[Any, list[Sample]]]:
     """The calls of public functions and methods, by their names."""
-    write_lines(aside, dict.fromkeys(lines))
-    survey = survey_of(package)
-    functions = {name: value for value, names in _public(survey) for name in names}
+    functions = {name: value for value, names in _public(survey_of(package)) for name in names}
     found: dict[str, tuple[Any, list[Sample]]] = {}
-    try:
-        samples = read_samples(aside)
-    except SampleError:
-        samples = _readable(lines, aside)
-    for name, calls in sorted(samples.items()):
-        if name in functions:
-            found[name] = functions[name], calls
-    return found
+    seen: set[Any] = set()
+    for line in lines:
+        said = json.loads(line)
+        name, call = said["function"], json.dumps([said["args"], said.get("settings")])
+        if name not in functions or (name, call) in seen:
+            continue
+        seen.add((name, call))
+        with contextlib.suppress(SampleError):  # it names what was there in that run only
+            found.setdefault(name, (functions[name], []))[1].append(sample_said(said))
+    return {name: calls for name, calls in sorted(found.items()) if calls[1]}
 
 
 def _public(survey: Any) -> Iterator[tuple[Any, list[str]]]:
@@ -192,17 +192,6 @@ def _public(survey: Any) -> Iterator[tuple[Any, list[str]]]:
                 function = member.fget if isinstance(member, property) else member
                 if callable(function):
                     yield function, [f"{name}.{short}" for name in names]
-
-
-def _readable(lines: list[str], aside: Path) -> dict[str, list[Sample]]:
-    """The calls that can be had again, where some name what is not there any more."""
-    found: dict[str, list[Sample]] = {}
-    for line in dict.fromkeys(lines):
-        write_lines(aside, [line])
-        with contextlib.suppress(SampleError):
-            for name, calls in read_samples(aside).items():
-                found.setdefault(name, []).extend(calls)
-    return found
 
 
 def _nothing(command: str, package: str, raw: Path, status: int, last: str) -> MirrorError:

@@ -87,10 +87,7 @@ def _source(page: Page, plan: Plan) -> str:
     if is_root:
         tools["not_differentiable"] = _free("not_differentiable", names)
     head = [docstring_text(page, plan)]
-    spelt = [
-        name if name == alias else f"{name} as {alias}" for name, alias in sorted(tools.items())
-    ]
-    imports = _import("backprop_lift.mirror.twins", spelt)
+    imports = "\n".join(_tool_imports(tools))
     inner = list(inner_imports(page, plan))
     if any(line.name not in page.exports for line in page.imports) or set(page.loaded) - {
         *page.exports
@@ -100,6 +97,8 @@ def _source(page: Page, plan: Plan) -> str:
     is_init = page.is_package or is_root
     if any(line.name in page.exports for line in late) and not is_init:
         head.append("# ruff: noqa: F822 - classes and settings come when they are asked for")
+    if any(line.name in page.exports for line in late):
+        head.append("# pyright: reportUnsupportedDunderAll=false")
     blocks = ["\n".join([imports, *_spaced(inner)])]
     blocks.append("\n".join(all_text(page)))
     blocks.append(f'{original} = {tools["mirrored"]}("{page.module}", "{plan.version}")')
@@ -120,6 +119,14 @@ def _source(page: Page, plan: Plan) -> str:
     return "\n\n".join(filter(None, [*head, *blocks])) + "\n"
 
 
+def _tool_imports(tools: dict[str, str]) -> Iterator[str]:
+    """Imports of our tools; those that give way to public names each for itself, as sorters do."""
+    same = sorted(name for name, alias in tools.items() if name == alias)
+    alone = [[f"{name} as {alias}"] for name, alias in tools.items() if name != alias]
+    for names in sorted([*([same] if same else []), *alone], key=lambda names: names[0]):
+        yield _import("backprop_lift.mirror.twins", names)
+
+
 def _spaced(lines: list[str]) -> list[str]:
     return ["", *lines] if lines else []
 
@@ -129,12 +136,12 @@ def docstring_text(page: Page, plan: Plan) -> str:
     what = page.doc.rstrip(".") if page.doc else ""
     title = f"`{page.module}` with gradients" + (f": {what}." if what else ".")
     title = title.replace("\\", "\\\\").replace('"""', "'''")
-    lines = textwrap.wrap(title, _WIDTH - 3)[:1] if len(title) > _WIDTH - 3 else [title]
+    title = textwrap.shorten(_one_line(title), _WIDTH - 3, placeholder="...")
     written = (
         f"{MARK} {plan.package}` from version {plan.version or '(none)'}; "
         "write it again rather than edit it."
     )
-    return '"""' + lines[0] + "\n\n" + "\n".join(textwrap.wrap(written, _WIDTH)) + '\n"""'
+    return '"""' + title + "\n\n" + "\n".join(textwrap.wrap(written, _WIDTH)) + '\n"""'
 
 
 def all_text(page: Page) -> list[str]:
@@ -150,11 +157,13 @@ def all_text(page: Page) -> list[str]:
 
 def _quoted(text: str) -> str:
     body = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f"'{text}'" if '"' in text and "'" not in text else f'"{body}"'
+    if '"' in text and "'" not in text:
+        return "'" + text.replace("\\", "\\\\") + "'"
+    return f'"{body}"'
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _twin(line: Line, original: str, maker: str) -> str:
@@ -214,7 +223,9 @@ def _import(module: str, names: list[str]) -> str:
     return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
 
 
-def inner_imports(page: Page, plan: Plan, *, stub: bool = False) -> Iterator[str]:
+def inner_imports(
+    page: Page, plan: Plan, *, stub: bool = False, borrowed: Iterable[tuple[str, str]] = ()
+) -> Iterator[str]:
     """Imports from other modules of the mirror.
 
     Parameters
@@ -223,6 +234,8 @@ def inner_imports(page: Page, plan: Plan, *, stub: bool = False) -> Iterator[str
     plan : Plan
     stub : bool, optional
         In a stub, a name that is imported for others is written ``name as name``.
+    borrowed : iterable of (str, str), optional
+        Modules, and names of theirs that are private here, with an underscore before them.
     """
     sources: dict[str, list[tuple[str, str]]] = {}
     for line in page.imports:
@@ -230,6 +243,9 @@ def inner_imports(page: Page, plan: Plan, *, stub: bool = False) -> Iterator[str
         sources.setdefault(home, []).append((name, line.name))
     for name in page.loaded:
         sources.setdefault(page.module, []).append((name, name))
+    private = {f"_{name}" for _, name in borrowed}
+    for home, name in borrowed:
+        sources.setdefault(home, []).append((name, f"_{name}"))
     for home, names in sorted(sources.items(), key=lambda item: _order(item[0], page, plan)):
         module = _relative(home, page, plan)
         as_they_are = {n for n, shown in names if n == shown and (not stub or n in page.exports)}
@@ -237,7 +253,7 @@ def inner_imports(page: Page, plan: Plan, *, stub: bool = False) -> Iterator[str
         if as_they_are:
             statements.append(sorted(as_they_are, key=_as_imported))
         for name, shown in sorted(set(names)):
-            if stub and name != shown and shown not in page.exports:
+            if stub and name != shown and shown not in {*page.exports, *private}:
                 continue  # it would be no name of the stub's own
             if name != shown or name not in as_they_are:
                 statements.append([f"{name} as {shown}"])

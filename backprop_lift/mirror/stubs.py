@@ -9,39 +9,55 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import BVar
-from .annotations import ANY, Imports, annotation_text, hints_of, is_numeric
-from .class_stubs import class_stub
+from .annotations import ANY, BVAR, Imports, annotation_text, hints_of, is_numeric, widened
+from .class_stubs import Style, class_stub, joined
 from .plan import Line, Page, Plan
 from .render import all_text, docstring_text, inner_imports
 
 __all__ = ["stub"]
 
 _WIDTH: Final = 88
-# A BVar says what it holds to type checkers that know it as a generic class.
-_BVAR: Final = "BVar[Any]" if hasattr(BVar, "__class_getitem__") else "BVar"
 
 
 def stub(page: Page, plan: Plan) -> str:
     """The text of a module's stub."""
-    imports: Imports = set()
-    body = list(_entries(page, plan, imports))
+    borrowed: set[tuple[str, str]] = set()
+    style = _style(page, plan, borrowed)
+    body = list(_entries(page, plan, style))
     if page.module == plan.package:
-        imports.add("from collections.abc import Mapping")
+        style.imports.add("from collections.abc import Mapping")
         body.append("__not_differentiable__: Mapping[str, str]")
-    inner = list(inner_imports(page, plan, stub=True))
-    head = [docstring_text(page, plan), *_import_blocks(imports, inner), "\n".join(all_text(page))]
-    return "\n\n".join(filter(None, [*head, _joined(body)])) + "\n"
+    inner = list(inner_imports(page, plan, stub=True, borrowed=sorted(borrowed)))
+    head = [docstring_text(page, plan)]
+    classes = [line.value for line in page.lines if line.kind == "class"]
+    if any(style.base_name(base) for cls in classes for base in cls.__bases__):
+        head.append(_INHERITANCE)
+    head += [*_import_blocks(style.imports, inner), "\n".join(all_text(page))]
+    return "\n\n".join(filter(None, [*head, joined(body)])) + "\n"
 
 
-def _joined(entries: list[str]) -> str:
-    """Entries, apart from each other where one has a body, as formatters have it."""
-    text = ""
-    for before, entry in zip(["", *entries], entries, strict=False):
-        close = before.endswith("...") and before.startswith(("def ", "@"))
-        close = close and entry.startswith(("def ", "@"))
-        text += ("" if not before else "\n" if close else "\n\n") + entry
-    return text
+# Packages override methods as they like.
+_INHERITANCE: Final = """
+# mypy: disable-error-code="override"
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
+""".strip()
+
+
+def _style(page: Page, plan: Plan, borrowed: set[tuple[str, str]]) -> Style:
+    """How the stubs of a page are written; bases from other pages are noted in `borrowed`."""
+    homes = {id(line.value): line.home for line in plan.lines() if line.kind == "class"}
+
+    def base_name(cls: type) -> str:
+        module, _, name = homes.get(id(cls), "").rpartition(".")
+        if not name or module == page.module:
+            return name
+        borrowed.add((module, name))
+        return f"_{name}"
+
+    def docs_of(value: Any, reason: str) -> str:
+        return _docs(value, reason, plan)
+
+    return Style(set(), _method, docs_of, base_name)
 
 
 def _import_blocks(imports: Imports, inner: list[str]) -> Iterator[str]:
@@ -66,11 +82,11 @@ def _is_stdlib(line: str) -> bool:
     return line.split()[1].partition(".")[0] in ("typing", "datetime", "collections", "enum")
 
 
-def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
+def _entries(page: Page, plan: Plan, style: Style) -> Iterator[str]:
     """The entries of a stub; constants that follow each other stand together."""
     constants: list[str] = []
     for line in page.lines:
-        found = list(_entry(line, plan, imports))
+        found = list(_entry(line, plan, style))
         if line.kind == "constant":
             constants += found
             continue
@@ -82,17 +98,13 @@ def _entries(page: Page, plan: Plan, imports: Imports) -> Iterator[str]:
         yield "\n".join(constants)
 
 
-def _entry(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
+def _entry(line: Line, plan: Plan, style: Style) -> Iterator[str]:
     if line.kind == "class":
-
-        def docs_of(value: Any, reason: str) -> str:
-            return _docs(value, reason, plan)
-
-        yield class_stub(line, docs_of, imports, _method)
+        yield class_stub(line, style)
     elif line.kind == "constant":
-        yield f"{line.name}: {_constant(line.value, imports)}"
+        yield f"{line.name}: {_constant(line.value, style.imports)}"
     else:
-        yield from _function(line, plan, imports)
+        yield from _function(line, plan, style.imports)
 
 
 def _constant(value: Any, imports: Imports) -> str:
@@ -120,21 +132,23 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
     docs = _docs(line.value, line.reason if line.status == "noGrad" else "", plan)
     plain = {name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters}
     result = annotation_text(hints.get("return", Any), imports)
-    widened = {
-        name: _widened(text) if name in line.differentiable and is_numeric(text) else text
+    needed: Imports = {"from typing import overload"}
+    wide = {
+        name: widened(text, needed) if name in line.differentiable else text
         for name, text in plain.items()
     }
-    if line.status not in ("lifted", "composite") or widened == plain:
-        yield _definition(line.name, signature, plain, result, docs)
+    prefix = "async " if inspect.iscoroutinefunction(line.value) else ""
+    if line.status not in ("lifted", "composite") or wide == plain:
+        yield prefix + _definition(line.name, signature, plain, result, docs)
         return
-    imports.update({"from typing import overload", "from backprop_lift import BVar"})
-    with_bvars = _BVAR if is_numeric(result) else annotation_text(Any, imports)
+    imports |= needed
+    with_bvars = BVAR if is_numeric(result) else annotation_text(Any, imports)
     ignore = (
         "" if ANY in (result, with_bvars) else "  # type: ignore[overload-overlap, unused-ignore]"
     )
     first = _definition(line.name, signature, plain, result, "", ignore)
-    second = _definition(line.name, signature, widened, with_bvars, docs)
-    yield f"@overload\n{first}\n@overload\n{second}"
+    second = _definition(line.name, signature, wide, with_bvars, docs)
+    yield f"@overload\n{prefix}{first}\n@overload\n{prefix}{second}"
 
 
 def _method(
@@ -142,13 +156,6 @@ def _method(
 ) -> str:
     """The definition of a method, before it is indented."""
     return _definition(name, signature, annotations, result, docs, width=_WIDTH - 4)
-
-
-def _widened(text: str) -> str:
-    """An annotation, and a BVar of it."""
-    if text.endswith(" | None"):
-        return f"{text.removesuffix(' | None')} | {_BVAR} | None"
-    return f"{text} | {_BVAR}"
 
 
 def _definition(

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import dis
 import enum
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -18,6 +19,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import numpy as np
 
 from ..errors import MirrorError
 
@@ -283,6 +286,10 @@ def _is_own(value: Any, package: str) -> bool:
     """Is a value one of the package's own, and not a tool that it imported?"""
     if isinstance(value, (typing.TypeVar, typing.ParamSpec)) or typing.get_origin(value):
         return False
+    if isinstance(value, (functools.partial, np.vectorize)):
+        return _is_own(
+            value.func if isinstance(value, functools.partial) else value.pyfunc, package
+        )
     home = getattr(value, "__module__", None)
     if home is None or not (callable(value) or isinstance(value, type)):
         own_type = type(value).__module__.partition(".")[0]

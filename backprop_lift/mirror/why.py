@@ -16,7 +16,7 @@ from typing import Any, Final
 from .._registry import Entry, Registry
 from ..errors import LiftError, MirrorError
 from ..gradcheck import Sample, check, samples_of, script
-from ..gradcheck.samples_file import loaded
+from ..gradcheck.samples_file import sample_said
 from .evidence import findings_of
 from .fingerprint import Fingerprints
 from .ledger import FAILED, Finding, Ledger, has_failed, verdict_of
@@ -222,10 +222,7 @@ def _samples(lines: Sequence[str]) -> list[Sample]:
     found = []
     for line in lines:
         with contextlib.suppress(LiftError, ValueError, KeyError, TypeError):
-            said = json.loads(line)
-            settings = {key: loaded(value) for key, value in said.get("settings", {}).items()}
-            args = tuple(loaded(part) for part in said["args"])
-            found.append(Sample(args, settings, said.get("origin", "")))
+            found.append(sample_said(json.loads(line)))
     return found
 
 

@@ -7,12 +7,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .._bvar import has_bvar
+import numpy as np
+
+from .._bvar import BVar, has_bvar
+from .._numbers import numbers_of, rooted
 from .._registry import dotted_name
+from .._sweep import sweep
+from .._tape import Tape, Token
 from ..errors import NoGradientError
 from ._implicit import plain, settled
 
-__all__ = ["Function", "Watched", "args_of", "refused", "twin_by_name"]
+__all__ = ["Function", "Watched", "args_of", "refused", "same_gradient", "twin_by_name"]
 
 Function = Callable[..., Any]
 
@@ -53,3 +58,42 @@ class Watched:
         y = settled(self.f(*args))
         self.varies = self.varies or has_bvar(y)
         return plain(y)
+
+
+def same_gradient(one: BVar, other: BVar, start: int, rtol: float = 1e-6) -> bool:
+    """Have two numbers on a tape the same gradient?
+
+    By what stood on the tape when they were begun; or else, since parts of it may cancel, by the
+    inputs of the run.
+
+    Parameters
+    ----------
+    one, other : BVar of float
+        Of which the gradients of the second may be the poorer.
+    start : int
+        The length of the tape before.
+    rtol : float, optional
+    """
+    tape = one._bvar_space.tape
+    inputs = next((i for i, node in enumerate(tape) if node[0] is not None), len(tape))
+    for where in (start, inputs):
+        g, h = (_numbers_before(v, where) for v in (one, other))
+        sizes = np.abs(g) + 1e-6 * np.max(np.abs(g), initial=0.0)
+        if g.shape == h.shape and np.all(np.abs(g - h) <= rtol * sizes):
+            return True
+    return False
+
+
+def _numbers_before(v: BVar, start: int) -> Any:
+    """All numbers of the gradient of `v` by what stands on its tape before `start`."""
+    tape = v._bvar_space.tape
+    nodes = Tape()
+    nodes.careful = True
+    nodes.extend([(None, _NUMBER)] * start)
+    nodes.extend(tape[start : v._bvar_at + 1])
+    slots = sweep(nodes, [(v._bvar_at, 1.0)], start)
+    found = [slot.total() if hasattr(slot, "total") else slot for slot in slots]
+    return numbers_of([rooted(part) for part in found if part is not None])
+
+
+_NUMBER = Token(None, 0.0)

@@ -18,6 +18,7 @@ import numpy as np
 from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant
 from .._space import ZERO
+from ..errors import UnhandledParameterError
 from .numpy_shapes import array_of, plain
 
 __all__ = ["ELEMENTARY", "over", "times"]
@@ -489,6 +490,11 @@ def _interp(
     at, knots = plain(x), plain(xp)
     if np.shape(knots) != np.shape(fp) or knots.ndim != 1 or len(knots) == 0:
         np.interp(at, knots, plain(fp))  # raises
+    if np.any(np.diff(knots) < 0):
+        raise UnhandledParameterError(
+            "numpy.interp was given points that do not increase, where its result means nothing.",
+            "Sort them: order = np.argsort(xp); np.interp(x, xp[order], fp[order]).",
+        )
     below, above = at < knots[0], at > knots[-1]
     start = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, None)
     first = np.minimum(start, max(len(knots) - 2, 0))

@@ -297,3 +297,23 @@ def _vander_grad(dzdy: Any, x: Any, N: Any, increasing: bool) -> Any:
 
 
 lifted(grad=_vander_grad, complex=True, samples=calls((), (5, True), (3,), shape=(4,)))(np.vander)
+
+
+@by_hand(
+    np.lib.stride_tricks.as_strided,
+    samples=lambda rng: [(rng.normal(size=6), (4, 3), (8, 8)), (rng.normal(size=(3, 4)), (2, 2))],
+)
+def _as_strided(
+    x: Any, shape: Any = None, strides: Any = None, subok: bool = False, writeable: bool = True
+) -> Any:
+    x = array_of(x)
+    value = plain(x)
+    if not value.flags.c_contiguous:
+        raise UnhandledParameterError(
+            "numpy.lib.stride_tricks.as_strided was given an array whose items do not lie in order.",
+            "Copy it first: np.ascontiguousarray(x).",
+        )
+    places = numbered(x)
+    steps = [step // value.itemsize * places.itemsize for step in strides or value.strides]
+    shape = np.shape(x) if shape is None else shape
+    return np.ravel(x)[np.lib.stride_tricks.as_strided(places, shape, steps)]

@@ -1,9 +1,8 @@
 """`scipy.integrate`: quadrature of functions.
 
 The value is the original's. The derivative of an integral by what its integrand depends on,
-arguments and captured BVars alike, is the integral of the derivative, by Gauss and Kronrod's rule
-on the intervals that the solver ended with; by its limits, it is the integrand there. Samples and
-initial value problems stand in modules of their own.
+arguments and captured BVars alike, and by its limits, is that of a quadrature rule on the intervals
+that the solver ended with. Samples and initial value problems stand in modules of their own.
 
 References
 ----------
@@ -19,11 +18,11 @@ from typing import Any, Final
 import numpy as np
 from scipy import integrate, special
 
-from .._bvar import BVar, has_bvar, youngest
+from .._bvar import has_bvar, youngest
 from .._lift import lifted, no_grad
 from . import _scipy_initial_values, _scipy_samples  # noqa: F401 - they register
-from ._implicit import on_plain_values, plain, settled, without
-from ._integration import Function, Watched, args_of, refused, twin_by_name
+from ._implicit import on_plain_values, plain, settled
+from ._integration import Function, Watched, args_of, refused, same_gradient, twin_by_name
 
 __all__: list[str] = []
 
@@ -55,19 +54,39 @@ _KRONROD_WEIGHTS: Final = np.array(
 )  # fmt: skip
 
 
-def _kronrod(a: Any, b: Any) -> tuple[Any, Any]:
-    """Nodes and weights on the intervals from `a` to `b`, each bisected, as flat arrays."""
+# The weights that 10 of these nodes have in Gauss's rule; 0 for the others.
+_GAUSS_WEIGHTS: Final = np.array(
+    [
+        0.0, 0.066671344308688137593568809893332,
+        0.0, 0.149451349150580593145863396957698,
+        0.0, 0.219086362515982043995534934228163,
+        0.0, 0.269266719309996355091226921569469,
+        0.0, 0.295524224714752870173815619188769,
+        0.0,
+    ]
+)  # fmt: skip
+
+# As many are looked at in the search of kinks and jumps.
+_MOST_INTERVALS: Final = 200
+# Nodes, their weights, and weights of a coarser rule on the same nodes.
+_Rule = tuple[Any, Any, Any]
+
+
+def _kronrod(a: Any, b: Any) -> _Rule:
+    """Kronrod's rule and Gauss's on the intervals from `a` to `b`, each bisected."""
     nodes = np.concatenate([-_KRONROD_NODES, _KRONROD_NODES[-2::-1]])
-    weights = np.concatenate([_KRONROD_WEIGHTS, _KRONROD_WEIGHTS[-2::-1]])
+    fine, coarse = (
+        np.concatenate([half, half[-2::-1]]) for half in (_KRONROD_WEIGHTS, _GAUSS_WEIGHTS)
+    )
     middle = 0.5 * (a + b)
     low, high = np.concatenate([a, middle]), np.concatenate([middle, b])
     half = 0.5 * (high - low)
     at = 0.5 * (low + high)[:, None] + half[:, None] * nodes
-    return np.ravel(at), np.ravel(half[:, None] * weights)
+    return np.ravel(at), np.ravel(half[:, None] * fine), np.ravel(half[:, None] * coarse)
 
 
-def _tanh_sinh(a: Any, b: Any) -> tuple[Any, Any]:
-    """The same by the double exponential rule, which stands singularities at the ends.
+def _tanh_sinh(a: Any, b: Any) -> _Rule:
+    """The double exponential rule, which stands singularities at the ends, with two steps.
 
     H. Takahasi and M. Mori, "Double exponential formulas for numerical integration", Publ. RIMS
     9 (1974), 721-741.
@@ -79,20 +98,20 @@ def _tanh_sinh(a: Any, b: Any) -> tuple[Any, Any]:
     length = (b - a)[:, None]
     at = np.where(t < 0, a[:, None] + length * near_end, b[:, None] - length * near_end)
     inside = (at > a[:, None]) & (at < b[:, None])
-    return at[inside], (length * weights)[inside]
+    fine = length * weights
+    return at[inside], fine[inside], (np.where(np.arange(-56, 57) % 2, 0.0, 2.0) * fine)[inside]
 
 
-def _mapped(t: Any, weight: Any, a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
-    """Nodes x and weights of the integral from a to b, from those of the solver's variable.
+def _mapped(t: float, a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+    """Where to evaluate an integrand from a to b, and dx/dt there, from the solver's variable.
 
-    That is x itself for a finite range, of which t says how far it is from a to b; or it runs
-    from 0 to 1, with ``x = a + (1 - t) / t``.
+    That runs from 0 to 1; for an infinite range, ``x = a + (1 - t) / t``.
     """
     infinite = np.isinf(plain(a)), np.isinf(plain(b))
     if not any(infinite):
-        yield a + (b - a) * t, (b - a) * weight
+        yield a + (b - a) * t, b - a
         return
-    far, slope = (1 - t) / t, weight / (t * t)
+    far, slope = (1 - t) / t, 1 / (t * t)
     if all(infinite):
         yield far, slope
         yield -far, slope
@@ -102,48 +121,85 @@ def _mapped(t: Any, weight: Any, a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
         yield b - far, slope
 
 
-def _integral(f: Function, a: Any, b: Any, nodes: Any, weights: Any, value: Any) -> Any:
-    """The integral of a function from a to b, of a known value.
+def _terms(f: Function, a: float, b: float, nodes: Any, weights: Any) -> list[float]:
+    """The terms of a rule on plain values."""
+    return [
+        weight * slope * settled(f(x))
+        for t, weight in zip(nodes.tolist(), weights.tolist(), strict=True)
+        for x, slope in _mapped(t, a, b)
+    ]
+
+
+def _by_rule(f: Function, on_plain: Function, a: Any, b: Any, rule: _Rule, value: float) -> Any:
+    """The integral of a function from a to b by a rule, if that is good for its derivative.
+
+    It is the rule that is differentiated, limits included, so that singularities at an end that
+    moves cancel. The two rules on the same nodes must agree about the derivative as well.
 
     Parameters
     ----------
-    f : callable
-        Of one argument; may have captured BVars.
+    f, on_plain : callable
+        Of one argument; the first may have captured BVars.
     a, b : float or BVar
-        With a < b.
-    nodes, weights : list of float
-        Of the solver's variable; see `_mapped`.
+    rule : tuple of ndarray
+        Nodes of the solver's variable and weights; see `_mapped`.
     value : float
-        The integral on plain values.
+        The integral, as the solver found it.
+
+    Returns
+    -------
+    float, BVar or None
+        `value`, with its derivative.
     """
-    points = [
-        point
-        for t, weight in zip(nodes, weights, strict=True)
-        for point in _mapped(t, weight, plain(a), plain(b))
-    ]
-    ys = [settled(f(x)) for x, _ in points]
-    recorded = [y for y in [*ys, a, b] if has_bvar(y)]
-    if not recorded:
+    terms = _terms(on_plain, plain(a), plain(b), *rule[:2])
+    if not abs(math.fsum(terms) - value) <= 1e-8 * math.fsum(map(abs, terms)):
+        return None
+    nodes, fine, coarse = (array.tolist() for array in rule)
+    first = [settled(f(x)) * slope for x, slope in _mapped(nodes[0], a, b)]
+    if not has_bvar(first):
         return value
-    tape = youngest(recorded)
-    older_a, older_b = without(a, tape), without(b, tape)
-    if any(has_bvar(without(y, tape)) for y in recorded):
-        value = _integral(
-            lambda x: without(settled(f(x)), tape), older_a, older_b, nodes, weights, value
-        )
-        points = [
-            point
-            for t, weight in zip(nodes, weights, strict=True)
-            for point in _mapped(t, weight, older_a, older_b)
-        ]
-        ys = [settled(f(x)) for x, _ in points]
-    for y, (_, weight) in zip(ys, points, strict=True):
-        if y.__class__ is BVar:
-            value = value + weight * (y - without(y, tape))
-    for limit, older, sign in ((a, older_a, -1.0), (b, older_b, 1.0)):
-        if older is not limit and np.isfinite(plain(limit)):
-            value = value + sign * without(settled(f(older)), tape) * (limit - older)
-    return value
+    start = len(youngest(first))
+    sums: list[Any] = [0.0, 0.0]
+    for t, *weights in zip(nodes, fine, coarse, strict=True):
+        for x, slope in _mapped(t, a, b):
+            term = settled(f(x)) * slope
+            sums = [total + w * term for total, w in zip(sums, weights, strict=True)]
+    return value + (sums[0] - plain(sums[0])) if same_gradient(*sums, start) else None
+
+
+def _refined(f: Function, a: float, b: float, starts: Any, ends: Any) -> tuple[Any, Any] | None:
+    """The intervals, bisected where the integrand is rough; None where it jumps.
+
+    An integral moves with a jump of its integrand, which no derivative of the integrand tells.
+    """
+    pending, smooth, narrow = list(zip(starts.tolist(), ends.tolist(), strict=True)), [], []
+    total = 0.0
+    while pending and len(smooth) < _MOST_INTERVALS:
+        start, end = pending.pop()
+        nodes, *rules = _kronrod(np.array([start]), np.array([end]))
+        fine, coarse = (_terms(f, a, b, nodes, weights) for weights in rules)
+        size = math.fsum(map(abs, fine))
+        total = max(total, size)
+        if abs(math.fsum(fine) - math.fsum(coarse)) <= 1e-13 * total:
+            smooth.append((start, end))
+        elif end - start < 1e-9:
+            narrow.append((start, end))
+        else:
+            middle = 0.5 * (start + end)
+            pending += [(start, middle), (middle, end)]
+    if any(_jumps(f, a, b, *interval) for interval in narrow):
+        return None
+    starts, ends = zip(*smooth, *narrow, *pending, strict=True)
+    return np.array(starts), np.array(ends)
+
+
+def _jumps(f: Function, a: float, b: float, start: float, end: float) -> bool:
+    """Does a function change across a narrow interval, and not beside it?"""
+    at = [2 * start - end, start, end, 2 * end - start]
+    if not 0 < at[0] < at[3] < 1:
+        return False
+    p, q, r, s = (math.fsum(settled(f(x)) for x, _ in _mapped(t, a, b)) for t in at)
+    return abs(r - q) > 100 * (abs(q - p) + abs(s - r)) + 1e-9 * (abs(q) + abs(r))
 
 
 def _quad(
@@ -163,36 +219,28 @@ def _quad(
     found = integrate.quad(watched, plain(a), plain(b), (), full_output, **settings)
     if not (watched.varies or has_bvar(a) or has_bvar(b)):
         return found
-    return _differentiable(lambda x: func(x, *args), a, b, settings), *found[1:]
+    f = lambda x: func(x, *args)
+    return _differentiable(f, on_plain_values(f), a, b, settings), *found[1:]
 
 
-def _differentiable(f: Function, a: Any, b: Any, settings: Any) -> Any:
+def _differentiable(f: Function, on_plain: Function, a: Any, b: Any, settings: Any) -> Any:
     """The integral of a function that has captured BVars, or between limits that are."""
     low, high = plain(a), plain(b)
-    value, _, info, *_ = integrate.quad(on_plain_values(f), low, high, full_output=1, **settings)
+    value, _, info, *_ = integrate.quad(on_plain, low, high, full_output=1, **settings)
     sign = 1.0
     if low > high:
         a, b, low, high, sign = b, a, high, low, -1.0
     starts, ends = info["alist"][: info["last"]], info["blist"][: info["last"]]
     if np.isfinite(low) and np.isfinite(high) and low < high:
         starts, ends = (starts - low) / (high - low), (ends - low) / (high - low)
-    for rule in (_kronrod, _tanh_sinh):
-        nodes, weights = (array.tolist() for array in rule(starts, ends))
-        if _agrees(on_plain_values(f), low, high, nodes, weights, sign * value):
-            return sign * _integral(f, a, b, nodes, weights, sign * value)
+    refined = _refined(on_plain, low, high, starts, ends)
+    if refined is None:
+        raise refused(integrate.quad, "the integrand jumps")
+    for rule in (_kronrod(starts, ends), _tanh_sinh(starts, ends), _kronrod(*refined)):
+        found = _by_rule(f, on_plain, a, b, rule, sign * value)
+        if found is not None:
+            return sign * found
     raise refused(integrate.quad, "the integrand is too rough for the rule of its derivative")
-
-
-def _agrees(
-    f: Function, a: float, b: float, nodes: list[float], weights: list[float], value: float
-) -> bool:
-    """Does a rule give the integral that the solver, which may extrapolate, has found?"""
-    terms = [
-        factor * settled(f(x))
-        for t, weight in zip(nodes, weights, strict=True)
-        for x, factor in _mapped(t, weight, a, b)
-    ]
-    return bool(abs(math.fsum(terms) - value) <= 1e-8 * math.fsum(map(abs, terms)))
 
 
 def _power(x: Any, p: Any) -> Any:
@@ -233,15 +281,14 @@ def _dblquad(
         return found
 
     def inner(x: Any) -> Any:
-        return _inner_integral(
-            lambda y: func(y, x, *args), limit(gfun, x), limit(hfun, x), settings
-        )
+        f = lambda y: func(y, x, *args)
+        return _differentiable(f, on_plain_values(f), limit(gfun, x), limit(hfun, x), settings)
 
-    return _differentiable(inner, a, b, settings), found[1]
+    def on_plain(x: float) -> Any:
+        f = on_plain_values(lambda y: func(y, x, *args))
+        return integrate.quad(f, plain(limit(gfun, x)), plain(limit(hfun, x)), **settings)[0]
 
-
-def _inner_integral(f: Function, a: Any, b: Any, settings: Any) -> Any:
-    return _differentiable(f, a, b, settings)
+    return _differentiable(inner, on_plain, a, b, settings), found[1]
 
 
 def _plane(y: Any, x: Any, p: Any) -> Any:

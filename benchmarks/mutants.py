@@ -1,0 +1,128 @@
+"""How much of what is wrong the gradient checker finds, and how often it finds what is not there.
+
+Every rule of the library is broken on purpose, in every way that applies, and checked; the rules as
+they are, and the twins without a rule, are checked with many seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import concurrent.futures
+import importlib
+import multiprocessing
+import os
+import time
+from typing import Any
+
+# Before numpy is imported: one thread for each process.
+for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+from backprop_lift import registry  # noqa: E402
+from backprop_lift.gradcheck import check, check_mutants  # noqa: E402
+from backprop_lift.gradcheck.mutants import SHOWN_AS  # noqa: E402
+
+# Rules load with the packages that they are for.
+SCIPY = (
+    "fft",
+    "integrate",
+    "interpolate",
+    "linalg",
+    "ndimage",
+    "optimize",
+    "signal",
+    "spatial",
+    "special",
+    "stats",
+)
+
+
+def entries() -> list[Any]:
+    """All that the library registers with samples, in order."""
+    for name in SCIPY:
+        importlib.import_module(f"scipy.{name}")
+    return [e for e in registry if e.samples is not None and e.kind in ("rule", "twin")]
+
+
+def measured(index: int, seeds: int) -> dict[str, Any]:
+    """What became of one entry: plain data, to be sent from process to process."""
+    entry = entries()[index]
+    alarms = []
+    for seed in range(seeds):
+        report = check(entry.original, entry=entry, seed=seed)
+        if any(report.failures()) or any(p.kind != "untold" for p in report.problems):
+            alarms.append(f"{entry.name}, seed {seed}: {report}")
+    found = check_mutants(entry.original, entry=entry, diagnose=entry.kind == "rule")
+    shown = collections.Counter(
+        bool({finding.kind for finding in report.findings} & SHOWN_AS[mutant.operator])
+        for mutant, report in found.caught
+        if entry.kind == "rule" and report.verdict == "wrong" and not _is_raised(report)
+    )
+    return {
+        "kind": entry.kind,
+        "counts": {
+            "caught by the samples": len(found.caught),
+            "caught by calls made from them": len(found.weak),
+            "no mistakes, with proof": len(found.equivalent),
+            "told by nothing": len(found.unreached),
+            "missed": len(found.missed),
+        },
+        "diagnosed": (shown[True], shown.total()),
+        "alarms": alarms,
+        "text": str(found) if found.total > len(found.caught) else "",
+    }
+
+
+def _is_raised(report: Any) -> bool:
+    """Did a mutant not get as far as to give a gradient?"""
+    return any("raises" in problem.text for problem in report.problems)
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, help="checks of each rule as it is")
+    parser.add_argument("--rules", type=int, default=0, help="how many, spread evenly; 0 for all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--list", action="store_true", help="print every mutant not caught at once")
+    given = parser.parse_args()
+    started = time.perf_counter()
+    count = len(entries())
+    step = max(count // given.rules, 1) if given.rules else 1
+    chosen = list(range(0, count, step))[: given.rules or None]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(given.jobs, mp_context=context) as pool:
+        found = list(pool.map(measured, chosen, [given.seeds] * len(chosen)))
+    for one in found:
+        for line in [*one["alarms"], *([one["text"]] if given.list and one["text"] else [])]:
+            print(line)
+    for kind, title in (("rule", "rules"), ("twin", "twins written by hand")):
+        show(title, [one for one in found if one["kind"] == kind], given.seeds)
+    print(f"{time.perf_counter() - started:.0f} s with {given.jobs} processes")
+
+
+def show(title: str, found: list[dict[str, Any]], seeds: int) -> None:
+    """Print the part of the table for one kind of entry."""
+    counts: collections.Counter[str] = collections.Counter()
+    for one in found:
+        counts.update(one["counts"])
+    total = counts.total()
+    mistakes = total - counts["no mistakes, with proof"]
+    print(f"\n{title:36}{len(found):8}")
+    print(f"  {'mutants':34}{total:8}")
+    for name, number in counts.items():
+        print(f"  {name:34}{number:8}")
+    caught = counts["caught by the samples"] + counts["caught by calls made from them"]
+    if mistakes:
+        print(f"  {'caught, of those that are mistakes':34}{100 * caught / mistakes:8.2f} %")
+    right = sum(one["diagnosed"][0] for one in found)
+    diagnosed = sum(one["diagnosed"][1] for one in found)
+    if diagnosed:
+        print(f"  {'diagnosis right':34}{100 * right / diagnosed:8.2f} %")
+    alarms = sum(len(one["alarms"]) for one in found)
+    print(f"  {f'false alarms in {seeds} seeds':34}{alarms:8}")
+
+
+if __name__ == "__main__":
+    main()
