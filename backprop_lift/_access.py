@@ -11,22 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import (
-    BVar,
-    Named,
-    _frozen_key,
-    _item,
-    _operand,
-    _plain_key,
-    _read,
-    _root,
-    collect,
-    has_bvar,
-    record,
-    set_item,
-    value_of,
-    youngest,
-)
+from ._assignment import frozen_key, plain_key, set_item
+from ._bvar import BVar, Named, has_bvar, innermost, operand_on, record, value_of, youngest
+from ._collecting import collect
+from ._items import item_of, read_part
 from ._path import ITSELF, by_name, keys_of, steps_of
 from ._space import ZERO, is_record, parts_of, rebuilt
 from .errors import LiftError, PathError
@@ -192,29 +180,29 @@ def _stepped(v: Any) -> Any:
 
 def part_of(v: Any, key: Any) -> Any:
     """The part of `v` at one key, as `parts_of` and paths have it."""
-    root = _root(v)
+    root = innermost(v)
     if not by_name(root, key):
-        return _item(v, key) if v.__class__ is BVar else v[key]
+        return item_of(v, key) if v.__class__ is BVar else v[key]
     if v.__class__ is BVar and is_record(root) and key in dict(parts_of(root) or ()):
-        return _read(v, part_of(v._bvar_value, key), key, root)
+        return read_part(v, part_of(v._bvar_value, key), key, root)
     return getattr(v, key)
 
 
 def _replaced(v: Any, key: Any, part: Any) -> Any:
     """`v` with the part at `key` replaced: one node, which reads none of the other parts."""
     part = collect(part)
-    root = _root(v)
+    root = innermost(v)
     parts = parts_of(root)
     if parts is None and not by_name(root, key):
         return _with_item(v, key, part)
     if isinstance(root, (list, tuple)) and key.__class__ is slice:
         indices = range(*key.indices(len(root)))
-        if len(indices) != len(_root(part)):
+        if len(indices) != len(innermost(part)):
             raise PathError(
                 "set_var was given another number of parts than the slice has.",
                 "A path replaces parts; it neither adds nor removes them.",
                 expected=len(indices),
-                got=len(_root(part)),
+                got=len(innermost(part)),
             )
         for i, k in enumerate(indices):
             v = _replaced(v, k, part_of(part, i))
@@ -227,7 +215,7 @@ def _replaced(v: Any, key: Any, part: Any) -> Any:
     if v.__class__ is not BVar and part.__class__ is not BVar:
         return _with_part(v, key, part)
     tape = youngest((v, part))
-    a, b = _operand(v, tape), _operand(part, tape)
+    a, b = operand_on(v, tape), operand_on(part, tape)
     value = _replaced(a, key, b) if a.__class__ is BVar else collect(_with_part(a, key, b))
     keys = [k for k, _ in parts_of(root) or ()]
 
@@ -248,15 +236,15 @@ def _replaced(v: Any, key: Any, part: Any) -> Any:
 def _with_item(v: Any, key: Any, part: Any) -> Any:
     """An array with what `key` reads replaced."""
     try:
-        return set_item(v, _frozen_key(_plain_key(key)), part)
+        return set_item(v, frozen_key(plain_key(key)), part)
     except LiftError:
         raise
     except (TypeError, ValueError) as error:
         raise PathError(
             f"set_var was given a value that the items at {key!r} cannot take: {error}.",
             "Give a number, or an array of the shape and kind of what is replaced.",
-            expected=f"shape {np.shape(_root(v)[key])}, {_root(v).dtype}",
-            got=f"{type(_root(part)).__name__} of shape {np.shape(_root(part))}",
+            expected=f"shape {np.shape(innermost(v)[key])}, {innermost(v).dtype}",
+            got=f"{type(innermost(part)).__name__} of shape {np.shape(innermost(part))}",
         ) from None
 
 

@@ -8,18 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from . import _op
-from ._bvar import (
-    BVar,
-    _bvar,
-    bare,
-    collect,
-    has_bvar,
-    is_complex,
-    kept_alive,
-    record,
-    site,
-    youngest,
-)
+from ._bvar import BVar, bare, bvar_at, has_bvar, is_complex, kept_alive, record, site, youngest
+from ._collecting import collect
 from ._cotangent import fitted
 from ._effect import then
 from ._op import Op, no_gradient
@@ -90,7 +80,7 @@ def applied(
         its_token, at = token(tape, y), len(tape)
         tape.given.append((at, its_token))
         tape.append((CALL, scaled_grad, parents, op, site()))
-        return _bvar(y, its_token, at)
+        return bvar_at(y, its_token, at)
 
     if refuse is not None and has_bvar(plain):  # at the levels below, it refuses as well
         return finish((applied(op, plain, settings, names=names), refuse))

@@ -15,9 +15,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, collect_array, has_bvar, is_complex, is_linked, set_item, value_of
+from ._assignment import set_item
+from ._bvar import BVar, has_bvar, is_complex, value_of
+from ._collecting import collect_array
 from ._registry import registry
 from ._space import parts_of, rebuilt
+from ._views import is_linked
 from .errors import ConversionError
 
 __all__ = ["Buffer", "contents_of", "fresh"]

@@ -18,20 +18,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import (
-    BVar,
-    Named,
-    _move_on,
-    has_bvar,
-    record,
-    without_numbers,
-    youngest,
-)
+from ._bvar import BVar, Named, has_bvar, record, without_numbers, youngest
 from ._limits import Around
 from ._numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbers
 from ._run import backprop_with
 from ._space import parts_of, rebuilt
 from ._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
+from ._views import move_on
 from .errors import NoGradientError
 
 __all__ = ["with_limits"]
@@ -87,7 +80,7 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     parents = tuple((place, space) for place, (_, space) in inputs.items())
     joined = record(tape, whole, gradient, parents, Named(name))
     for i, v in enumerate(changed, 1):
-        _move_on(v, joined[i])
+        move_on(v, joined[i])
     return joined[0]
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ._access import part_of
 from ._apply import applied
-from ._bvar import _root, collect
+from ._bvar import innermost
+from ._collecting import collect
 from ._isomorphism import op_iso
 from ._space import parts_of, rebuilt
 from .errors import PathError
@@ -39,7 +40,7 @@ def sequence_var(v: Any) -> Any:
     >>> grad_bp(lambda v: sequence_var(v)[0], [1.0, 2.0, 3.0])
     [1.0, 0.0, 0.0]
     """
-    root = _root(v)
+    root = innermost(v)
     parts = parts_of(root)
     if parts is not None:
         return rebuilt(root, [(key, part_of(v, key)) for key, _ in parts])
@@ -170,13 +171,13 @@ def coerce_var(v: Any, cls: type) -> Any:
             f"coerce_var was given {cls!r}, which is no class.",
             "Write coerce_var(v, cls), with the class that the parts of v are to have.",
         )
-    root = _root(v)
+    root = innermost(v)
     if isinstance(root, cls):
         return v
     parts = parts_of(root)
     keys = None if parts is None else [key for key, _ in parts]
     held = [v] if keys is None else [part_of(v, key) for key in keys]
-    if len(held) == 1 and isinstance(_root(held[0]), cls):
+    if len(held) == 1 and isinstance(innermost(held[0]), cls):
         return held[0]
     try:
         return collect(_made(cls, keys, held))

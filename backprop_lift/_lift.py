@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import coincide, is_plain, rooted
+from ._bvar import is_plain, rooted
+from ._comparison import coincide
 from ._refusal import refusing
 from ._registry import Entry, Registry, dotted_name, registry
 from ._rule import Rule

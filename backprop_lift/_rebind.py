@@ -19,9 +19,10 @@ from typing import Any, Final
 import numpy as np
 
 from ._buffer import Buffer
-from ._bvar import _PLAIN, BVar, has_bvar, is_plain, printing
+from ._bvar import PLAIN_TYPES, BVar, has_bvar, is_plain
 from ._coincidence import with_limits
 from ._effect import then
+from ._printing import printing
 from ._registry import Registry, dotted_name
 from ._signature import dressed
 from ._space import parts_of, rebuilt
@@ -33,7 +34,7 @@ from .errors import LiftError, NoGradientError, RegistrationError, noted_refusal
 
 __all__ = ["assigns_globals", "composite_of", "leaving", "rebound", "with_body", "world_of"]
 
-_PLAIN_TYPES: Final = frozenset(_PLAIN)
+_PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 
 
 def composite_of(function: Any, registry: Registry) -> Any:

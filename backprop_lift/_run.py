@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from . import _operators  # noqa: F401 - what BVars can do
 from ._bvar import BVar, foreign_tape, has_bvar, input_var
 from ._cotangent import Accumulator, fitted
 from ._effect import comes_later, refused_outside
@@ -365,7 +366,7 @@ _ALONE: Final = _references(np.empty(0))
 def _copied(dzdx: Any, x: Any) -> Any:
     """`dzdx` as a gradient of the types of `x`, with its arrays copied."""
     cls = dzdx.__class__
-    if cls is BVar or cls is float or dzdx is None:
+    if (cls is float and x.__class__ is float) or cls is BVar or dzdx is None:
         return dzdx
     if isinstance(x, (float, int, complex, np.generic)):
         return _number(dzdx[()] if cls is np.ndarray else dzdx, x)

@@ -236,7 +236,11 @@ def _brief(value: Any) -> str:
     if numbers.size == 0:
         return "-"
     if numbers.dtype.kind == "c" or numbers.size == 1:
-        text = f"{numbers[0] + 0.0:.4g}" if numbers.size == 1 else f"{np.abs(numbers).max():.4g} at most"
+        text = (
+            f"{numbers[0] + 0.0:.4g}"
+            if numbers.size == 1
+            else f"{np.abs(numbers).max():.4g} at most"
+        )
     else:
         text = f"{numbers.min() + 0.0:.4g} to {numbers.max() + 0.0:.4g}"
     return text

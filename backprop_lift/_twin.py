@@ -15,26 +15,25 @@ from typing import Any, Final
 import numpy as np
 
 from ._bvar import (
-    _PLAIN,
+    PLAIN_TYPES,
     BVar,
     bare,
-    coincide,
-    collect,
     conj,
     finite,
     has_bvar,
     is_complex,
-    link_if_view,
-    nearly_equal,
     record,
     rooted,
     site,
     without_numbers,
 )
+from ._collecting import collect
+from ._comparison import coincide, nearly_equal
 from ._effect import comes_later, then
 from ._rule import Rule, by_position
 from ._signature import arguments, with_signature
 from ._tape import CALL, EDGES, UNARY
+from ._views import link_if_view
 from .errors import CotangentError, UnhandledParameterError
 
 __all__ = ["twin_from"]
@@ -290,7 +289,7 @@ class _Twin:
                 other = x._bvar_space.tape
                 if tape is None or (other is not tape and other.serial > tape.serial):
                     tape = other
-            elif x.__class__ not in _PLAIN and (bare(x) is not x or has_bvar(x)):
+            elif x.__class__ not in PLAIN_TYPES and (bare(x) is not x or has_bvar(x)):
                 collected = collect(bare(x))
                 if collected is not x and not (isinstance(x, (list, tuple)) and not has_bvar(x)):
                     return self.call((*values[:i], collected, *values[i + 1 :]))
@@ -300,7 +299,7 @@ class _Twin:
             if setting is default:
                 continue
             given = True
-            if setting.__class__ not in _PLAIN and has_bvar(setting):
+            if setting.__class__ not in PLAIN_TYPES and has_bvar(setting):
                 values = (*values[:i], self._plain_setting(i, setting), *values[i + 1 :])
         if tape is None:
             return self._original(values)
@@ -362,7 +361,7 @@ class _Twin:
                 if x._bvar_space.tape is tape:
                     x = plain[i] = x._bvar_value
                     cls = x.__class__
-                    inner = inner or cls is BVar or (cls not in _PLAIN and has_bvar(x))
+                    inner = inner or cls is BVar or (cls not in PLAIN_TYPES and has_bvar(x))
                 else:
                     inner = True
         if self.op is not None:
@@ -380,7 +379,7 @@ class _Twin:
 
     def _recorded(self, tape: Any, values: tuple[Any, ...], plain: list[Any], result: Any) -> Any:
         """The result as a node: one scaled gradient for each argument, or one for all."""
-        if result.__class__ not in _PLAIN and comes_later(result):
+        if result.__class__ not in PLAIN_TYPES and comes_later(result):
             return then(result, lambda y: self._recorded(tape, values, plain, y))
         if self.real_only and result.__class__ is not float:
             self._refuse_complex(plain, result)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ._bvar import BVar, collect_array, is_complex
+from ._bvar import BVar, is_complex
+from ._collecting import collect_array
 from ._cotangent import fitted
 from ._run import backprop_with
 from ._show import ShownTape, show_tape

@@ -15,7 +15,7 @@ from typing import Any, Final
 from . import _run
 from ._access import set_var
 from ._apply import applied, named_after, only_op
-from ._bvar import BVar, Named, _bvar, input_var
+from ._bvar import BVar, Named, bvar_at, input_var
 from ._cotangent import Accumulator
 from ._lift_op import checkpoint
 from ._op import Op
@@ -184,7 +184,7 @@ def in_space(space: Space, v: Any) -> Any:
     tape.given.append((at, token))
     parent = (v._bvar_at, v._bvar_space)
     tape.append((CALL, lambda dzdy: (_completed(dzdy, value),), (parent,), _IN_SPACE, None))
-    return _bvar(value, token, at)
+    return bvar_at(value, token, at)
 
 
 _IN_SPACE: Final = Named("explicit.in_space")
@@ -235,7 +235,7 @@ class _Run(_run._Run):
             else:
                 token, at = _given(self.nodes, x, space), len(self.nodes)
                 self.nodes.append((None, token))
-                found.append(_bvar(x, token, at))
+                found.append(bvar_at(x, token, at))
         return found
 
     def ends_with(self, y: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ._apply import applied, named_after
-from ._bvar import BVar, _root, has_bvar
+from ._bvar import BVar, innermost, has_bvar
 from ._op import Op
 from ._space import ZERO, parts_of, rebuilt, zero
 from .errors import CotangentError, RuleError, UnhandledParameterError
@@ -157,10 +157,10 @@ def _extreme(
         values = list(values)  # a generator, the values of a dict
 
     def run(values: Any) -> Any:
-        root = _root(values)
+        root = innermost(values)
         is_array = isinstance(root, np.ndarray)
         numbers = _in_a_row(values)
-        plain = [_root(x) for x in numbers]
+        plain = [innermost(x) for x in numbers]
         if is_array:  # nan is the largest and the smallest, as NumPy has it
             first = int(place_in(plain))
         else:
@@ -181,7 +181,7 @@ def _extreme(
 
 
 def _in_a_row(values: Any) -> Any:
-    root = _root(values)
+    root = innermost(values)
     if isinstance(root, Mapping):
         return [values[key] for key in root]
     return values.ravel() if isinstance(root, np.ndarray) else list(values)

@@ -23,7 +23,11 @@ LAYERS = [
     ["_tape"],
     ["_cotangent"],
     ["_sweep"],
-    ["_bvar"],
+    ["_bvar", "_printing"],
+    ["_comparison", "_collecting"],
+    ["_assignment", "_arithmetic"],
+    ["_views", "_items", "_attributes", "_ufuncs"],
+    ["_operators"],
     ["_run", "_access", "_apply", "_containers", "_show"],
     ["_signature", "_rule"],
     ["_twin", "_refusal"],
@@ -70,8 +74,16 @@ def _imports_of(path: Path) -> Iterator[tuple[str, bool]]:
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
         for node in ast.walk(function)
     }
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
     package = list(path.relative_to(PACKAGE.parent).parts[:-1])
     for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])

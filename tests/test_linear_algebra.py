@@ -181,7 +181,7 @@ def rebuilt(w, v):
             np.array([[2.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
             "whose singular value is zero",
         ),
-        (lambda m: np.sum(la.svd(m)[0]), WEIGHTS[:, :2], "completes a basis"),
+        (lambda m: np.sum(la.svd(m)[0]), np.vstack([WEIGHTS, B.T[:1]])[:, :2], "completes a basis"),
         (lambda m: np.sum(la.qr(m)[1]), RANK_ONE, "depend on each other"),
         (lambda m: np.sum(la.qr(m)[1]), SINGULAR[:2], "depend on each other"),
         (lambda m: np.sum(la.qr(m, "raw")[0]), WEIGHTS, 'mode="raw"'),

@@ -9,7 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from .._buffer import Buffer, call, call_ufunc, contents_of, fresh
-from .._bvar import BVar, _of_class, collect_array, has_bvar, unlifted
+from .._attributes import found_in_class
+from .._bvar import BVar, has_bvar, unlifted
+from .._collecting import collect_array
 from .._lift import lifted
 from .._registry import Registry
 from .._signature import dressed
@@ -169,5 +171,5 @@ def _passes(value: Any) -> bool:
         return owner is not None and not isinstance(owner, types.ModuleType)
     # an object of a Python class: its method runs on BVars as it is
     return not isinstance(value, types.WrapperDescriptorType) and isinstance(
-        _of_class(type(value), "__call__"), types.FunctionType
+        found_in_class(type(value), "__call__"), types.FunctionType
     )

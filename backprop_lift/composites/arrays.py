@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from .._buffer import Buffer, contents_of, fresh
-from .._bvar import BVar, Named, collect_array, has_bvar, record, unlifted, value_of, youngest
+from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
+from .._collecting import collect_array
 from ..errors import ConversionError
 from .objects import ORIGINAL
 from .python import refuse_printed

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import _PLAIN, BVar
+from .._bvar import PLAIN_TYPES, BVar
 from .._space import is_namedtuple
 from .library import no_pool
 from .modules import LEFT_ALONE, OPAQUE, OURS, root_of
@@ -27,7 +27,7 @@ __all__ = ["ORIGINAL", "Classes"]
 # The slot in which a view keeps the object that it is a view of.
 ORIGINAL: Final = "_original_of_view"
 
-_PLAIN_TYPES: Final = frozenset(_PLAIN)
+_PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 _NEVER: Final = (
     BaseException,
     enum.Enum,

@@ -8,7 +8,8 @@ import types
 from typing import Any, Final
 
 from .._buffer import Buffer
-from .._bvar import BVar, has_bvar, printed
+from .._bvar import BVar, has_bvar
+from .._printing import printed
 from ..errors import ConversionError
 from .bodies import names_of
 from .standing_in import representative, stands_in

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._buffer import Buffer
-from .._bvar import _PLAIN, BVar, bare, has_bvar
+from .._bvar import PLAIN_TYPES, BVar, bare, has_bvar
 from .._registry import Registry, dotted_name
 from .._space import is_record, parts_of, rebuilt
 from ..errors import NoGradientError
@@ -35,7 +35,7 @@ from .state import State
 
 __all__ = ["Names", "Rebinder"]
 
-_PLAIN_TYPES: Final = frozenset(_PLAIN)
+_PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 _CONTAINERS: Final = (list, tuple, dict, collections.OrderedDict, collections.defaultdict)
 
 

@@ -17,14 +17,16 @@ from typing import Any, Final
 import numpy as np
 
 from .._buffer import Buffer
-from .._bvar import _PLAIN, BVar, _move_on, bare, collect
+from .._bvar import PLAIN_TYPES, BVar, bare
+from .._collecting import collect
+from .._views import move_on
 from .._space import rebuilt
 from ..errors import NoGradientError
 from .modules import LEFT_ALONE, OURS, ModuleView, root_of
 
 __all__ = ["State"]
 
-_LEAVES: Final = frozenset(_PLAIN) | {
+_LEAVES: Final = frozenset(PLAIN_TYPES) | {
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType, range, np.ufunc, np.dtype
 }  # fmt: skip
 # How deep containers are followed.
@@ -143,12 +145,12 @@ def _moved(v: BVar, container: Any) -> None:
     while root.__class__ is BVar:
         root = root._bvar_value
     if container.__class__ is list or container.__class__ is dict:
-        _move_on(v, collect(bare_parts(container)))
+        move_on(v, collect(bare_parts(container)))
         return
     names = set(vars(root)) if hasattr(root, "__dict__") else set()
     parts = [(name, part) for name, part in vars(container).items() if name in names]
     try:
-        _move_on(v, collect(bare_parts(rebuilt(root, parts))))
+        move_on(v, collect(bare_parts(rebuilt(root, parts))))
     except AttributeError:
         raise NoGradientError(
             f"An object of {type(root).__name__} on a tape was changed in place.",

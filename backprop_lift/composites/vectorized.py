@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .._buffer import contents_of, fresh
-from .._bvar import BVar, collect_array, has_bvar, unlifted
+from .._bvar import BVar, has_bvar, unlifted
+from .._collecting import collect_array
 from .arrays import as_array
 from .standing_in import representative, stands_in
 from .world import World

@@ -136,6 +136,11 @@ def heard_again(
                 numeric=exact.value, error=1e-12 * abs(exact.value),
                 seen=f"with {DIGITS} digits", oracle="mpmath",
             )  # fmt: skip
+    if outcome.verdict == "wrong" and not outcome.seen.startswith("a kink"):
+        slack = 16 * float((rounding() * np.abs(direction)).max())
+        if abs(analytic - outcome.numeric) <= slack:
+            seen = "the gradient changes as much with the last digits of the arguments"
+            return dataclasses.replace(outcome, verdict="noise", accepted=True, seen=seen)
     if sure or outcome.verdict == "wrong":
         return outcome
     found = complex_slope(call.evaluate_complex, call.origin, direction, weights)

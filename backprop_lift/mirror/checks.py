@@ -19,7 +19,10 @@ from .pool import Pool
 from .survey import Public
 from .twins import by_body
 
-__all__ = ["Checked", "Mutation", "checked", "lost"]
+__all__ = ["LOST", "Checked", "Mutation", "checked", "lost"]
+
+LOST: Final = "its check was lost"
+"""The detail of a finding that tells nothing: the run ended before the check did."""
 
 # Calls that are kept for the story of a function.
 _SHOWN: Final = 6

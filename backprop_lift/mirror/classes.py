@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from .._bvar import _PLAIN, BVar, has_bvar
+from .._bvar import PLAIN_TYPES, BVar, has_bvar
 from .._rebind import composite_of
 from .._refusal import refusing
 from ..errors import NoGradientError
@@ -18,7 +18,7 @@ from .registered import checked_only, mirrors, refusal_docs
 
 __all__ = ["on_demand", "refusing_class"]
 
-_PLAIN_TYPES: Final = frozenset(_PLAIN)
+_PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 
 _made: Final[dict[tuple[str, type], type]] = {}
 

@@ -19,7 +19,7 @@ from .ledger import Ledger
 from .make import folder_of, mirror_of
 from .page import page_text
 from .store import Store
-from .summary import changes
+from .summary import changes, untested
 from .survey import quietly_imported
 from .why import Place, story
 from .write import LEDGER, compared, write, write_beside
@@ -198,7 +198,7 @@ def _mirror(given: argparse.Namespace) -> int:
     beside = made.beside if given.out else {}
     if given.check:
         difference = compared(folder, made.files, beside)
-        for line in difference.lines():
+        for line in [*difference.lines(), *untested(made.plan)]:
             print(line)
         print(f"{folder} is {'not up to date' if difference else 'up to date'}.")
         return 1 if difference else 0

@@ -25,7 +25,7 @@ from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.samples import perturbed
 from .documented import Documented, documented
 from .members import own_init
-from .pool import Pool, parameters_of
+from .pool import Pool, parameters_of, size_of
 from .purity import only_computes
 from .settled import settled
 
@@ -117,7 +117,7 @@ def _candidates(
     said = documented(function)[0]
     known = [_known(p, said.get(p.name), pool) for p in given]
     if all(known):
-        single = [[v for v in values if np.size(v) == 1] or values for values in known]
+        single = [[v for v in values if size_of(v) == 1] or values for values in known]
         for choice in (single, known):
             for k in range(6):
                 aligned = [values[k % len(values)] for values in choice]
@@ -185,7 +185,7 @@ def _fitting(values: list[Any], said: Documented | None) -> list[Any]:
     """Those values that have as many dimensions as the docstring says."""
     if said is None or said.kind != "array":
         return values
-    return [v for v in values if np.ndim(v) == len(said.shape) and np.size(v) > 1]
+    return [v for v in values if np.ndim(v) == len(said.shape) and size_of(v) > 1]
 
 
 def _as_floats(value: Any, rng: np.random.Generator) -> Any:

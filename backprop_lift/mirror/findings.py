@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from .._registry import Registry, registry
-from .checks import Checked
+from .checks import LOST, Checked
 from .fingerprint import Fingerprints
 from .ledger import FAILED, Finding, Ledger
-from .plan import plain_class
+from .plan import CHANGED, plain_class
 from .survey import Public, Survey
 from .work import Job, Progress, work_on
 
@@ -116,8 +116,7 @@ def findings_for(
         elif check:
             job.publics.append((public, source))
         elif any(public.home in known for known in ledgers):
-            why = "it has changed since it was checked"
-            found.add(Finding(public.home, "-", "noGrad", source=source, detail=why))
+            found.add(Finding(public.home, "-", "noGrad", source=source, detail=CHANGED))
     waiting = {public.home: public for public, _ in job.publics}
     begin(found)
     fresh: dict[str, Checked] = {}
@@ -187,7 +186,10 @@ def _held(
             continue
         whole = known.of(public.home).get("-")
         if given is not None and (
-            whole is None or not _is_as_now(known, now) or given.is_news_for(public, whole)
+            whole is None
+            or whole.detail == LOST
+            or not _is_as_now(known, now)
+            or given.is_news_for(public, whole)
         ):
             continue
         held.append(before)

@@ -12,11 +12,11 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
-from .._bvar import _PLAIN, is_plain
+from .._bvar import PLAIN_TYPES, is_plain
 
 __all__ = ["late_twin"]
 
-_PLAIN_TYPES: Final = frozenset(_PLAIN)
+_PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 
 
 def late_twin(original: Any, on_bvars: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Any:

@@ -8,14 +8,18 @@ import enum
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from .._space import is_namedtuple
 from .ledger import Finding, Ledger
 from .members import members_of, own_init
 from .survey import Kind, Module, Public, Survey
 
-__all__ = ["Line", "Page", "Plan", "Status", "plain_class", "planned"]
+__all__ = ["CHANGED", "UNCHECKED", "Line", "Page", "Plan", "Status", "plain_class", "planned"]
+
+CHANGED: Final = "it has changed since it was checked"
+UNCHECKED: Final = "it was not checked"
+"""Why a function is refused of which there is no finding that holds."""
 
 Status = Literal["lifted", "composite", "locally constant", "noGrad", "as it is"]
 
@@ -167,7 +171,7 @@ def _line(public: Public, ledger: Ledger) -> Line:
         return dataclasses.replace(bare, reason=reason)
     found = ledger.of(public.home)
     if "-" not in found:
-        return dataclasses.replace(bare, status="noGrad", reason="it was not checked")
+        return dataclasses.replace(bare, status="noGrad", reason=UNCHECKED)
     methods = {
         name.rpartition(".")[2]: ledger.of(name)["-"]
         for name in ledger.below(public.home)

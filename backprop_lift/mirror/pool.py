@@ -73,7 +73,7 @@ class Pool:
             for known in (self._given, self._results):
                 alike = (other for other in known if bare_name(other) == bare)
                 values = values or [value for other in alike for value in known[other]]
-        found = sorted(values, key=_size)
+        found = sorted(values, key=size_of)
         return [s.args[0] for s in distinct([Sample((v,)) for v in found], limit)]
 
     def tried(self, name: str, limit: int = 12) -> list[Any]:
@@ -93,10 +93,11 @@ def bare_name(name: str) -> str:
     return name.rstrip("_0123456789")
 
 
-def _size(value: Any) -> int:
+def size_of(value: Any) -> int:
+    """How many numbers a value holds; what cannot be an array comes last."""
     try:
         return int(np.size(value))
-    except Exception:  # what cannot be an array comes last
+    except Exception:
         return 1 << 30
 
 

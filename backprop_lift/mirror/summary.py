@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .ledger import Ledger
+from .plan import CHANGED, UNCHECKED, Plan
 
-__all__ = ["changes"]
+__all__ = ["changes", "untested"]
 
 _DIFFERENTIABLE = ("lifted", "composite", "locally constant")
 _NAMED = 12
@@ -44,6 +45,16 @@ def changes(before: Ledger, after: Ledger, package: str) -> str:
         for heading, lines in said.items()
         if lines
     )
+
+
+def untested(plan: Plan) -> list[str]:
+    """A line for each name whose check is older than its source, or never was."""
+    reasons = (CHANGED, UNCHECKED)
+    return [
+        f"{'untested':9} {line.home}: {line.reason}"
+        for line in plan.functions()
+        if line.status == "noGrad" and line.reason in reasons
+    ]
 
 
 def _statuses(ledger: Ledger) -> dict[str, tuple[str, str]]:

@@ -25,7 +25,7 @@ from ..errors import MirrorError
 from ..gradcheck import Sample
 from ..gradcheck.samples_file import read_samples
 from .calls import recorded, with_arrays
-from .checks import Checked, checked, lost
+from .checks import LOST, Checked, checked, lost
 from .drawing import drawn, result_of
 from .pool import Pool, bare_name, parameters_of
 from .survey import Public, Survey
@@ -131,7 +131,10 @@ class Job:
             for public in waiting:
                 if public.home not in skip and (news is None or _asks_for(public.value, news)):
                     say(public.home)
-                    found[id(public.value)] = samples = drawn(public.value, pool)
+                    samples = []
+                    with contextlib.suppress(Exception):
+                        samples = drawn(public.value, pool)
+                    found[id(public.value)] = samples
                     pool.add_tried(public.value, samples)
                     for sample in samples[:2]:
                         pool.add_result(public.value, result_of(public.value, sample))
@@ -207,7 +210,7 @@ def work_on(job: Job, progress: Progress) -> Iterator[Checked]:
                 yield found
         if left and (not calling or calling in skip):
             for public, source in left.values():
-                yield lost(public, source, "its check was lost")
+                yield lost(public, source, LOST)
             return
         skip.add(calling)
 

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._bvar import BVar, collect_array, has_bvar, value_of
+from .._bvar import BVar, has_bvar, value_of
+from .._collecting import collect_array
 from .._registry import Entry, dotted_name, registry
 from ..errors import ConversionError
 

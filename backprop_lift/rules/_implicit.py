@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 
 from .._buffer import contents_of
-from .._bvar import BVar, collect_array, has_bvar, value_of, youngest
+from .._bvar import BVar, has_bvar, value_of, youngest
+from .._collecting import collect_array
 from .._lift import lifted
 from .._refusal import refusing
 from .._registry import Registry, registry, twin_of

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .._bvar import ARITHMETIC, arithmetic, has_bvar
+from .._arithmetic import ARITHMETIC, arithmetic
+from .._bvar import has_bvar
 from .._lift import lifted
 
 _SAMPLES = {

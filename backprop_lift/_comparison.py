@@ -1,0 +1,65 @@
+"""Comparisons of BVars: plain results, and notes of values that meet.
+
+A branch taken because two values were equal holds at that very point only; its gradient may differ
+from that of the neighbourhood. So the tape remembers that it happened.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Final
+
+import numpy as np
+
+from ._bvar import BVar, bare, innermost
+
+__all__ = ["COMPARISONS", "coincide", "compare", "nearly_equal"]
+
+COMPARISONS: Final[dict[Any, Any]] = {
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.equal: operator.eq,
+    np.not_equal: operator.ne,
+}
+
+
+def compare(operation: Any, x: Any, y: Any) -> Any:
+    """The plain result of a comparison; values that nearly coincide are noted on the tape."""
+    y = bare(y)
+    a, b = innermost(x), innermost(y)
+    if nearly_equal(a, b):
+        coincide(x, y)
+    return operation(a, b)
+
+
+def nearly_equal(a: Any, b: Any) -> bool:
+    """Is some pair of numbers so close that a branch on it may hold at this very point only?
+
+    Equal to eight digits; or one of them vanishes and the other is a small threshold.
+    """
+    if a.__class__ is float and (b.__class__ is float or b.__class__ is int):
+        distance = abs(a - b)
+        return distance <= 1e-3 and (
+            distance <= 1e-8 * abs(a) or abs(a) <= 1e-12 or abs(b) <= 1e-12
+        )
+    try:
+        p, q = np.asarray(a), np.asarray(b)
+        if p.dtype.kind not in "fc" and q.dtype.kind not in "fc":
+            return False
+        with np.errstate(all="ignore"):
+            distance = np.abs(p - q)
+            smaller = np.minimum(np.abs(p), np.abs(q))
+            near = (distance <= 1e-8 * np.abs(p)) | ((distance <= 1e-3) & (smaller <= 1e-12))
+        return bool(near.any())
+    except (TypeError, ValueError):
+        return False
+
+
+def coincide(*values: Any) -> None:
+    """Note that a value met another, on the tapes of all levels."""
+    for value in values:
+        while value.__class__ is BVar:
+            value._bvar_space.tape.coincident = True
+            value = value._bvar_value

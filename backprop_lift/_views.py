@@ -1,0 +1,158 @@
+"""Views: BVars that share memory, as NumPy's arrays do.
+
+What is assigned to one is seen by the others, or refused; never lost.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from ._assignment import set_item
+from ._bvar import BVar, innermost, twin_for
+from ._tape import StaleTape, Token
+from .errors import TapeError
+
+__all__ = ["VIEWING", "in_place", "is_linked", "link", "link_if_view", "move_on", "viewed"]
+
+
+def link(base: BVar, view: BVar, read: Callable[[Any], Any] | None) -> None:
+    """Remember that `view` is read from `base`: what is assigned to one is seen by the other.
+
+    Without a way to read it, both are refused once one has been assigned to.
+    """
+    try:
+        links = base._bvar_links
+    except AttributeError:
+        links = base._bvar_links = [None, None]
+    if len(links) > 64:
+        links[2:] = [ref for ref in links[2:] if ref() is not None]
+    links.append(weakref.ref(view))
+    view._bvar_links = [base, read]
+
+
+def link_if_view(result: Any, arguments: list[BVar]) -> Any:
+    """Refuse a result that shares an argument's memory once either has been assigned to."""
+    value = innermost(result)
+    if result.__class__ is BVar and value.__class__ is np.ndarray:
+        for v in arguments:
+            root = innermost(v)
+            if root.__class__ is np.ndarray and np.may_share_memory(root, value):
+                link(v, result, None)
+                break
+    return result
+
+
+def is_linked(view: BVar) -> bool:
+    """Is `view` known to share the memory of another BVar?"""
+    try:
+        return view._bvar_links[0] is not None
+    except AttributeError:
+        return False
+
+
+# Functions whose result may share the memory of their argument.
+VIEWING: Final = frozenset(
+    {np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.moveaxis, np.rollaxis,
+     np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.flip, np.fliplr, np.flipud,
+     np.rot90, np.diagonal}
+)  # fmt: skip
+
+
+def viewed(read: Any, twin: Any, args: Any, kwargs: Any) -> Any:
+    """Call a twin whose result may be a view of its first argument, and link it if it is."""
+    base, *rest = args
+    view = twin(base, *rest, **kwargs)
+    value = innermost(base)
+    if (
+        view.__class__ is BVar
+        and view is not base
+        and value.__class__ is np.ndarray
+        and np.may_share_memory(value, innermost(view))
+    ):
+        same = innermost(view).dtype == value.dtype  # not the real part of a complex array
+        link(base, view, (lambda array: read(array, *rest, **kwargs)) if same else None)
+    return view
+
+
+def move_on(v: Any, to: Any) -> None:
+    """Let a BVar stand for a new value.
+
+    Slices taken before are refused from now on, but for those that lie apart from what changed.
+    """
+    try:
+        links = v._bvar_links
+    except AttributeError:
+        links = None
+    if links is not None and links[0] is not None and links[1] is None:
+        raise TapeError(
+            "A BVar that shares the memory of another one was assigned to.",
+            "Assign to the array that it was made from, or copy it before: v.copy().",
+        )
+    if links is not None and len(links) > 2:
+        for ref in links[2:]:
+            view = ref()
+            if view is not None and view._bvar_links[0] is v:
+                _make_stale(view)
+        del links[2:]
+    if to.__class__ is BVar:
+        v._bvar_value, v._bvar_space, v._bvar_at = to._bvar_value, to._bvar_space, to._bvar_at
+    if links is not None and links[0] is not None:
+        base, read = links[:2]
+        places = _places(base, read)
+        others = [ref for ref in base._bvar_links[2:] if ref() is not None and ref() is not v]
+        apart = [ref for ref in others if _lies_apart(ref(), base, places)]
+        kept = set(map(id, apart))
+        base._bvar_links[2:] = [ref for ref in others if id(ref) not in kept]
+        move_on(base, _written_through(base, places, v))
+        base._bvar_links += [*apart, weakref.ref(v)]
+
+
+def _places(base: BVar, read: Callable[[Any], Any]) -> Any:
+    """Which items of `base` a view of it reads, by their places in a row."""
+    shape = innermost(base).shape
+    return read(np.arange(innermost(base).size).reshape(shape))
+
+
+def _lies_apart(view: BVar | None, base: BVar, places: Any) -> bool:
+    """Does a view read none of these items?"""
+    if view is None or view._bvar_links[1] is None:
+        return False
+    return not np.isin(_places(base, view._bvar_links[1]), places).any()
+
+
+def _written_through(base: BVar, places: Any, view: BVar) -> Any:
+    """`base` with the items at some places replaced by those of a view."""
+    flat = set_item(twin_for(np.reshape)(base, -1), places.ravel(), twin_for(np.reshape)(view, -1))
+    return twin_for(np.reshape)(flat, innermost(base).shape)
+
+
+def _make_stale(view: BVar) -> None:
+    try:
+        further = view._bvar_links[2:]
+    except AttributeError:
+        further = []
+    for ref in further:
+        if ref() is not None:
+            _make_stale(ref())
+    tape = StaleTape()
+    view._bvar_space = Token(tape, view._bvar_value, tape)
+
+
+def in_place(v: Any, result: Any) -> Any:
+    root = innermost(v)
+    if root.__class__ is not np.ndarray:
+        return result
+    shape = np.shape(innermost(result))
+    if shape != root.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {root.shape} "
+            f"doesn't match the broadcast shape {shape}"
+        )
+    if innermost(result).dtype != root.dtype:
+        result = result.astype(root.dtype)
+    move_on(v, result)
+    return v

@@ -1,0 +1,175 @@
+"""What editors and type checkers see of a mirror."""
+
+import importlib.util
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from backprop_lift.mirror import live
+from backprop_lift.mirror.plan import Line, Page, Plan
+from backprop_lift.mirror.stubs import stub
+
+
+class Body:
+    """A body."""
+
+    def __init__(self, size: float) -> None:
+        self.size = size
+
+    def volume(self, factor: float = 2.0) -> float:
+        """Its volume."""
+        return factor * self.size
+
+    @property
+    def half(self) -> float:
+        return self.size / 2
+
+    @staticmethod
+    def unit(name: str) -> str:
+        return name
+
+    @classmethod
+    def of_two(cls, size: float) -> "Body":
+        return cls(2 * size)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __add__(self, other: "Body") -> "Body":
+        return Body(self.size + other.size)
+
+
+class Ball(Body):
+    """A ball."""
+
+
+async def later(x: float) -> float:
+    return x
+
+
+def half(x: float, *, digits: int = 2) -> float:
+    """Half of a number."""
+    return round(x / 2, digits)
+
+
+def quiet(x, y=None, /, *rest, **more):
+    return x
+
+
+LINES = (
+    Line("Ball", "class", "m.Ball", "composite", ("size",), value=Ball),
+    Line(
+        "Body", "class", "m.Body", "composite", ("size",), value=Body,
+        methods=("half", "of_two"), refused=(("volume", "its check failed"),),
+    ),
+    Line("half", "function", "m.half", "composite", ("x",), value=half),
+    Line("later", "function", "m.later", "composite", ("x",), value=later),
+    Line("quiet", "function", "m.quiet", "noGrad", reason="no sample", value=quiet),
+    Line("UNIT", "constant", "m.UNIT", "as it is", value="m"),
+)  # fmt: skip
+
+
+def _stub(*names, licence="MIT"):
+    lines = tuple(line for line in LINES if line.name in names)
+    page = Page("m", lines, (), names, (), False, "")
+    return stub(page, Plan("m", "m", "1.0", "m_bp", licence, (page,), {}))
+
+
+def test_a_differentiable_argument_may_be_a_bvar():
+    text = _stub("half")
+
+    assert "def half(x: float, *, digits: int = 2) -> float: ..." in text
+    assert "def half(x: float | BVar, *, digits: int = 2) -> BVar:" in text
+    assert '    """Half of a number."""' in text
+
+
+def test_an_async_function_is_one():
+    assert "async def later(x: float | BVar) -> BVar: ..." in _stub("later")
+
+
+def test_a_refusal_stands_in_the_first_line_of_the_docstring():
+    assert '"""not differentiable: no sample"""' in _stub("quiet")
+
+
+def test_a_signature_keeps_its_kinds_of_parameters():
+    assert "def quiet(x: Any, y: Any = None, /, *rest: Any, **more: Any) -> Any:" in _stub("quiet")
+
+
+def test_a_constant_has_its_type():
+    assert "UNIT: str" in _stub("UNIT")
+
+
+def test_a_class_shows_methods_properties_and_operators():
+    text = _stub("Body")
+
+    assert "    def __init__(self, size: float | BVar) -> None: ..." in text
+    assert "    @property\n    def half(self) -> float | Any: ..." in text
+    assert "    @staticmethod\n    def unit(name: str) -> str: ..." in text
+    assert "    @classmethod\n    def of_two(cls, size: float | BVar) -> Any: ..." in text
+    assert "    def __len__(self) -> int | Any: ..." in text
+    assert "    def __add__(self, other: Any) -> Any: ..." in text
+
+
+def test_a_method_says_why_it_is_not_differentiable_and_what_it_does():
+    text = _stub("Body")
+
+    assert '        """not differentiable: its check failed\n\n        Its volume.\n' in text
+
+
+def test_a_class_has_the_bases_that_the_mirror_has():
+    assert "class Ball(Body):" in _stub("Ball", "Body")
+    assert "class Ball:" in _stub("Ball")
+
+
+def test_docstrings_are_copied_only_where_there_is_a_licence():
+    assert "Half of a number." not in _stub("half", licence="")
+
+
+def test_a_stub_is_python():
+    compile(_stub(*(line.name for line in LINES)), "m.pyi", "exec")
+
+
+def test_a_users_script_passes_mypy_and_finds_its_mistakes(tmp_path):
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("there is no mypy here")
+    (tmp_path / "m_bp").mkdir()
+    (tmp_path / "m_bp" / "__init__.pyi").write_text(_stub(*(line.name for line in LINES)))
+    script = """
+        import asyncio
+
+        from backprop_lift import BVar, grad_bp
+
+        import m_bp
+        from m_bp import Ball, Body
+
+
+        def loss(x: float) -> float:
+            body: Body = Ball(m_bp.half(x)) + Body.of_two(x)
+            return body.half + m_bp.half(x)
+
+
+        async def waited(v: BVar) -> BVar:
+            return await m_bp.later(v)
+
+
+        gradient: float = grad_bp(loss, 1.0)
+        m_bp.half("a")
+        m_bp.half(1.0, 2)
+        m_bp.hlaf(1.0)
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "script.py"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    lines = [line.split(":")[1] for line in found.stdout.splitlines() if ": error:" in line]
+    assert lines == ["20", "21", "22"], found.stdout
+
+
+def test_a_mirror_without_files_is_like_one_with_files():
+    colours = live("colorsys", "colours_with_gradients")
+
+    assert dict(colours.__not_differentiable__) == {}
+    assert colours.rgb_to_hls.__module__ == "colours_with_gradients"
