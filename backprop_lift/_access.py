@@ -107,6 +107,15 @@ def set_var(v: Any, path: Any, w: Any) -> Any:
     BVar or object
         A new value. What is replaced gets no gradient, `w` gets that of its part.
 
+    Raises
+    ------
+    PathError
+        If the path leads nowhere, or its end cannot take `w`.
+
+    Notes
+    -----
+    It stands for the assignment ``v.field = w``, which a BVar does not take: an AttributeError.
+
     Examples
     --------
     >>> from backprop_lift import grad_bp, set_var
@@ -125,6 +134,11 @@ def over_var(v: Any, path: Any, f: Callable[[Any], Any]) -> Any:
         As for `set_var`.
     f : callable
         From the part, a BVar, to what takes its place.
+
+    Raises
+    ------
+    PathError
+        If the path leads nowhere, its end cannot take what `f` gives, or `f` is not callable.
 
     Examples
     --------

@@ -34,6 +34,11 @@ def sequence_var(v: Any) -> Any:
     object
         Of the type of the value; parts without numbers are plain in it.
 
+    Raises
+    ------
+    PathError
+        If the value has no parts.
+
     Examples
     --------
     >>> from backprop_lift import grad_bp, sequence_var
@@ -65,6 +70,11 @@ def collect_var(container: Any) -> Any:
     -------
     BVar or object
         The container itself, if there is no BVar in it.
+
+    Raises
+    ------
+    PathError
+        If it is an iterator, whose parts are still to come.
 
     Examples
     --------
@@ -158,7 +168,7 @@ def coerce_var(v: Any, cls: type) -> Any:
     Raises
     ------
     PathError
-        If the parts do not match.
+        If the parts do not match, or `cls` is no class.
 
     Examples
     --------

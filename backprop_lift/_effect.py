@@ -41,7 +41,7 @@ def then(result: Any, finish: Callable[[Any], Any]) -> Any:
     if isinstance(result, Generator):
         return _each(result, finish)
     if inspect.isawaitable(result):
-        waiting = _awaited(result, finish)
+        waiting: Any = _awaited(result, finish)
         # asyncio names a coroutine that was forgotten
         waiting.__name__ = getattr(result, "__name__", type(result).__name__)
         waiting.__qualname__ = getattr(result, "__qualname__", waiting.__name__)

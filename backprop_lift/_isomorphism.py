@@ -112,7 +112,8 @@ def _like(value: Any, numbers: Iterator[float]) -> Any:
     if cls is int:
         return int(7 * next(numbers))
     if isinstance(value, (float, complex, np.inexact, Fraction, Decimal)):
-        return cls(next(numbers))
+        make: Any = cls
+        return make(next(numbers))
     return value
 
 

@@ -151,15 +151,15 @@ def _member_from_outside(member: Any, original: Any, world: Rebinder) -> Any:
     if isinstance(member, (staticmethod, classmethod)):
         return type(member)(_method_from_outside(member.__func__, original.__func__, world))
     if isinstance(member, property):
-        functions = [
-            f and _method_from_outside(f, plain, world)
-            for f, plain in zip(
-                (member.fget, member.fset, member.fdel),
-                (original.fget, original.fset, original.fdel),
-                strict=True,
+        fget, fset, fdel = (
+            inner and _method_from_outside(inner, plain, world)
+            for inner, plain in (
+                (member.fget, original.fget),
+                (member.fset, original.fset),
+                (member.fdel, original.fdel),
             )
-        ]
-        return property(*functions, member.__doc__)
+        )
+        return property(fget, fset, fdel, member.__doc__)
     return member
 
 

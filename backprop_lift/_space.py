@@ -258,6 +258,8 @@ def fields_of(record: Any) -> list[tuple[str, Any]]:
     slots = _slot_names.get(cls)
     if slots is None:
         slots = _slot_names[cls] = tuple(_slots(cls))
+    if not slots:
+        return list(record.__dict__.items())
     found = dict(getattr(record, "__dict__", ()))
     for slot in slots:
         if slot not in found and hasattr(record, slot):

@@ -57,6 +57,7 @@ _KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
         (np.arctan2, math.atan2),
         lambda xs, y: np.any(np.equal(rooted(xs[0]), 0) & np.equal(rooted(xs[1]), 0)),
     ),
+    np.clip: lambda xs, y: any(nearly_equal(xs[0], limit) for limit in (*xs[1:3], *xs[4:6])),
 }
 
 
@@ -150,7 +151,7 @@ class _Twin:
     def _short_unary(self) -> Callable[[Any], Any]:
         """Of an elementwise function of one argument, whose result lies in the same space."""
         original, rule, keeps, call = self.original, self.rule, self.rule.keeps, self.call
-        singular = _SINGULAR.get(original)
+        recorded, singular = self._recorded, _SINGULAR.get(original)
 
         def short(x: Any) -> Any:
             if x.__class__ is not BVar:
@@ -169,7 +170,7 @@ class _Twin:
             ):
                 token = tape.token(y)
                 if token is not space and (token.shape != () or space.shape != () or is_complex(y)):
-                    return call((x,))  # not of the same space: to be projected
+                    return recorded(tape, (x,), [a], y)  # of another space: to be projected
             if singular is not None and (
                 abs(a) == singular
                 if a.__class__ is float

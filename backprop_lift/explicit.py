@@ -72,8 +72,8 @@ def grad_bp(spaces: Spaces, f: Callable[..., Any], *xs: Any, **settings: Any) ->
     Examples
     --------
     >>> from backprop_lift import Space, explicit
-    >>> largest = Space(zero=lambda x: 0.0, add=max, one=lambda x: 1.0)
-    >>> explicit.grad_bp(largest, lambda x: 2.0 * x + 5.0 * x, 1.0)  # of the paths, not their sum
+    >>> steepest = Space(zero=lambda x: 0.0, add=max, one=lambda x: 1.0)
+    >>> explicit.grad_bp(steepest, lambda x: 2.0 * x + 5.0 * x, 1.0)  # of the paths, not their sum
     5.0
     """
     if not xs:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ._apply import applied, named_after
-from ._bvar import BVar, innermost, has_bvar
+from ._bvar import BVar, has_bvar, innermost
 from ._op import Op
 from ._space import ZERO, parts_of, rebuilt, zero
 from .errors import CotangentError, RuleError, UnhandledParameterError

@@ -42,6 +42,11 @@ class Layer:
         return self.w.size
 
 
+@dataclasses.dataclass
+class Point:
+    b: Any
+
+
 class Pair(NamedTuple):
     left: Any
     right: Any
@@ -213,6 +218,18 @@ def test_set_of_a_slice_keeps_the_number_of_parts():
 def test_set_of_a_computed_attribute_is_refused():
     with pytest.raises(PathError, match="computed"):
         set_var(LAYER, "size", 3)
+
+
+def test_assignment_to_a_field_is_refused_and_changes_nothing():
+    def f(layer):
+        with pytest.raises(AttributeError, match="no attribute 'b'"):
+            layer.b = 3.0
+        return layer.b * 2
+
+    record = Point(1.0)
+
+    assert grad_bp(f, record).b == 2.0
+    assert record.b == 1.0
 
 
 def test_set_is_one_node():

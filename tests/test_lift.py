@@ -1,5 +1,6 @@
 """Twins from rules: what the decorator accepts, and what its twins do."""
 
+import concurrent.futures
 import dataclasses
 import functools
 import inspect
@@ -1045,3 +1046,17 @@ def test_function_without_a_body_cannot_be_lifted_by_it(mine):
 def test_unknown_option_is_refused_as_python_does():
     with pytest.raises(TypeError, match="gradient"):
         lifted(gradient=lambda dzdy: dzdy)
+
+
+def test_original_whose_result_comes_later_is_run_once():
+    calls = []
+
+    @lifted(derivative=lambda x: 2 * x)
+    def square_later(x):
+        calls.append(x)
+        later = concurrent.futures.Future()
+        later.set_result(x * x)
+        return later
+
+    assert grad_bp(lambda x: 3.0 * twin_of(square_later)(x).result(), 2.0) == 12.0
+    assert calls == [2.0]

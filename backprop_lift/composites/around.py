@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import Buffer, call, call_ufunc, contents_of, fresh
 from .._attributes import found_in_class
+from .._buffer import Buffer, call, call_ufunc, contents_of, fresh
 from .._bvar import BVar, has_bvar, unlifted
 from .._collecting import collect_array
 from .._lift import lifted
@@ -125,6 +125,7 @@ class GuardedClass:
         self.construct = construct
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Make an object of plain values."""
         return self.construct(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:

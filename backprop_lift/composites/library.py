@@ -22,7 +22,7 @@ from .python import refuse_text_of
 from .standing_in import representative, stands_in
 from .world import World
 
-__all__ = ["dispatcher", "no_pool", "pool"]
+__all__ = ["dispatcher", "no_pool", "pool", "writes_texts"]
 
 
 # Copies
@@ -40,19 +40,19 @@ def _copy(world: World, x: Any) -> Any:
 @stands_in(copy.deepcopy, world=True)
 def _deepcopy(world: World, x: Any, memo: Any = None) -> Any:
     memo = {} if memo is None else memo
-    if id(x) in memo:
-        return memo[id(x)]
+    made: Any = memo.get(id(x))
+    if made is not None:
+        return made
     if x.__class__ is BVar:
         made = x.copy() if isinstance(representative(x), np.ndarray) else x
     elif is_plain(x) and x.__class__ is not list and x.__class__ is not dict:
         return copy.deepcopy(x, memo)
-    elif x.__class__ is list or x.__class__ is dict:
-        made = memo[id(x)] = x.__class__()
-        for key, part in list(parts_of(x) or ()):
-            if x.__class__ is list:
-                made.append(_deepcopy(world, part, memo))
-            else:
-                made[key] = _deepcopy(world, part, memo)
+    elif x.__class__ is list:
+        made = memo[id(x)] = []
+        made.extend(_deepcopy(world, part, memo) for part in x)
+    elif x.__class__ is dict:
+        made = memo[id(x)] = {}
+        made.update((key, _deepcopy(world, part, memo)) for key, part in x.items())
     elif x.__class__ is tuple or (is_record(x) and not hasattr(x, "__deepcopy__")):
         parts = [(key, _deepcopy(world, part, memo)) for key, part in parts_of(x) or ()]
         made = rebuilt(x, parts)
@@ -124,19 +124,18 @@ class _AtOnce(concurrent.futures.Executor):
         return future
 
 
-stands_in(concurrent.futures.ThreadPoolExecutor)(_AtOnce)  # type: ignore[type-var]
+stands_in(concurrent.futures.ThreadPoolExecutor)(_AtOnce)
 
 
 @stands_in(threading.Thread, world=True)
-def _thread(world: World, *args: Any, target: Any = None, **kwargs: Any) -> Any:
-    given = [target, *args]
-    if any(with_body(part) is not None for part in given):
+def _thread(world: World, *args: Any, **kwargs: Any) -> Any:
+    if any(with_body(part) is not None for part in (*args, *kwargs.values())):
         raise NoGradientError(
             "A thread was to be started by a function that is being differentiated, and a tape "
             "belongs to one thread.",
             "Use a ThreadPoolExecutor, or run its work in a loop.",
         )
-    return threading.Thread(*args, target=target, **kwargs)
+    return threading.Thread(*args, **kwargs)
 
 
 def no_pool(*args: Any, **kwargs: Any) -> Any:
@@ -159,10 +158,21 @@ _POOLS: Final = frozenset(
 )
 
 
+_WRITERS: Final = frozenset({("json", "dump"), ("json", "dumps")})
+
+
 def pool(value: Any) -> Any:
     """What stands in for a pool of workers; None for anything else."""
-    name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-    return no_pool if name in _POOLS else None
+    return no_pool if _full_name(value) in _POOLS else None
+
+
+def writes_texts(value: Any) -> bool:
+    """Does a function of the library make texts of numbers?"""
+    return _full_name(value) in _WRITERS
+
+
+def _full_name(value: Any) -> tuple[Any, Any]:
+    return getattr(value, "__module__", None), getattr(value, "__qualname__", None)
 
 
 # Numbers of other kinds, which have no gradient

@@ -83,8 +83,7 @@ class Classes:
             return cls
         members["__module__"], members["__qualname__"] = cls.__module__, cls.__qualname__
         members["__doc__"] = cls.__doc__
-        plain_new = cls.__new__ is object.__new__ or "__dict__" in dir(cls)
-        if not issubclass(cls, (tuple, list, dict, set, frozenset)) and plain_new:
+        if not issubclass(cls, (tuple, list, dict, set, frozenset)):
             members["__slots__"] = (ORIGINAL,) if _has_weakrefs(cls) else (ORIGINAL, "__weakref__")
             members["__getattribute__"] = self._reader(cls)
             if not cls.__dictoffset__:
@@ -136,7 +135,8 @@ class Classes:
 
     def _reader(self, cls: type) -> Any:
         """Attribute access that rebinds what it finds."""
-        read, enter = cls.__getattribute__, self.world.entering
+        read: Any = cls.__getattribute__
+        enter = self.world.entering
 
         def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807
             value = read(self, name)
@@ -149,7 +149,7 @@ class Classes:
 
         return __getattribute__
 
-    def _metaclass(self, meta: type) -> Any:
+    def _metaclass(self, meta: Any) -> Any:
         """The class of rebound classes: it assigns to the original."""
         known = self.lifted.get(meta)
         if known is not None:
@@ -212,6 +212,18 @@ class Classes:
         self.world.state.lend(value)
         return view
 
+    def as_outside(self, value: Any) -> Any:
+        """An object that rebound code has made, as one of the class that it knows."""
+        cls = self.world.original_of(type(value))
+        if self.lifted.get(cls) is not type(value) or not hasattr(value, "__dict__"):
+            return value
+        plain = object.__new__(cls)
+        object.__setattr__(plain, "__dict__", value.__dict__)
+        _copy_slots(value, plain)
+        object.__setattr__(value, ORIGINAL, plain)
+        self.views[id(plain)] = value
+        return plain
+
 
 def original_of_view(value: Any) -> Any:
     """The object that a value is a view of, or the value itself."""
@@ -231,7 +243,7 @@ def _hash(self: Any) -> int:
 
 def _writer(cls: type) -> Any:
     """Assignment of attributes in slots, to the view and to its original."""
-    write = cls.__setattr__
+    write: Any = cls.__setattr__
 
     def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
         write(self, name, value)
@@ -246,7 +258,7 @@ def _copy_slots(value: Any, view: Any) -> None:
     for base in type(value).__mro__:
         slots = base.__dict__.get("__slots__", ())
         for slot in (slots,) if isinstance(slots, str) else slots:
-            if slot in ("__dict__", "__weakref__"):
+            if slot in ("__dict__", "__weakref__", ORIGINAL):
                 continue
             name = f"_{base.__name__.lstrip('_')}{slot}" if slot.startswith("__") else slot
             if hasattr(value, name):

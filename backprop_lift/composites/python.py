@@ -7,7 +7,7 @@ import sys
 import types
 from typing import Any, Final
 
-from .._buffer import Buffer
+from .._buffer import Buffer, contents_of
 from .._bvar import BVar, has_bvar
 from .._printing import printed
 from ..errors import ConversionError
@@ -165,7 +165,7 @@ def refuse_text_of(world: World, args: Any) -> None:
     """Refuse BVars, and texts of BVars, as arguments of what makes another kind of number."""
     for value in args:
         refuse_printed(world, value)
-        if has_bvar(value):
+        if has_bvar(contents_of(value)):
             raise ConversionError(
                 "A number of another kind was to be made of a BVar, which has no gradient there.",
                 "Work on the float itself.",

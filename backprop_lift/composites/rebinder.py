@@ -9,25 +9,23 @@ from __future__ import annotations
 import builtins
 import collections
 import functools
-import threading
 import types
-import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from .._buffer import Buffer
-from .._bvar import PLAIN_TYPES, BVar, bare, has_bvar
-from .._registry import Registry, dotted_name
+from .._bvar import PLAIN_TYPES, BVar, bare
+from .._registry import Registry
 from .._space import is_record, parts_of, rebuilt
-from ..errors import NoGradientError
-from . import arrays, library, python, vectorized
+from . import arrays, vectorized
 from .around import GuardedClass, around, guarded
-from .bodies import Questions, assigns_globals, attributes_set, questions_of, with_body
 from .classes_of_numbers import stand_in_class
-from .library import dispatcher, pool
-from .modules import LEFT_ALONE, OPAQUE, OURS, view_of_module
+from .functions import Functions
+from .library import dispatcher, pool, writes_texts
+from .modules import OPAQUE, view_of_module
+from .names import Names
 from .objects import ORIGINAL, Classes, original_of_view
 from .python import refuse_printed
 from .standing_in import representative, stand_in_of
@@ -39,63 +37,12 @@ _PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 _CONTAINERS: Final = (list, tuple, dict, collections.OrderedDict, collections.defaultdict)
 
 
-class Names(dict[str, Any]):
-    """The globals of rebound functions: a live view of a module's, with twins for values."""
-
-    __slots__ = ("live", "world")
-
-    def __init__(self, live: dict[str, Any], world: Rebinder) -> None:
-        super().__init__()
-        self.live = live
-        self.world = world
-        super().__setitem__("__builtins__", world.builtins)
-        super().__setitem__("__name__", live.get("__name__", ""))
-
-    def __missing__(self, name: str) -> Any:
-        try:
-            value = self.live[name]
-        except KeyError:
-            return self.world.builtins[name]
-        lifted = self.world.lifted_value(value)
-        if callable(value) or isinstance(value, types.ModuleType):
-            dict.__setitem__(self, name, lifted)
-            self.world.watched.append((self, name, value))
-        return lifted
-
-    # What `globals()` is asked for; the interpreter itself looks names up as above.
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.live
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a name, lifted."""
-        return self[name] if name in self.live else default
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        raise NoGradientError(
-            f"The global name {name} was to be assigned by a function that is being differentiated.",
-            "Write its gradient: lifted(grad=...).",
-        )
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse to assign, as a single assignment does."""
-        for name in dict(*args, **kwargs):
-            self[name] = None
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """The value of a name, where there is one."""
-        if name not in self.live:
-            self[name] = default
-        return self[name]
-
-
 class Rebinder:
     """All that is rebound under one registry; everything is made once."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.names: dict[int, Names] = {}
-        self.functions: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self.functions = Functions(self)
         self.modules: dict[Any, Any] = {}
         self.classes = Classes(self)
         self.state = State(self.as_outside)
@@ -104,9 +51,6 @@ class Rebinder:
         self.seen_classes: dict[type, Any] = {}
         self.outward: dict[type, Any] = {}
         self.watched: list[tuple[Names, str, Any]] = []
-        self.cells: list[tuple[types.CellType, types.CellType, Any, Any]] = []
-        self.remembering: list[Any] = []
-        self.lock = threading.RLock()
         self.builtins = dict(vars(builtins))
         for name, value in list(self.builtins.items()):
             if not isinstance(value, type) or value in (
@@ -138,28 +82,12 @@ class Rebinder:
             names, name, _ = watched
             names.pop(name, None)
             self.watched.remove(watched)
-        for i, (original, cell, known, _) in enumerate(self.cells):
-            value = original.cell_contents
-            if value is not known:
-                cell.cell_contents = lifted = self.lifted_value(value)
-                self.cells[i] = original, cell, value, lifted
+        self.functions.refresh()
 
     def settle(self) -> None:
         """Bring what was changed outside into the form that the original would leave."""
-        for i, (original, cell, known, lifted) in enumerate(self.cells):
-            value = cell.cell_contents
-            if value is not lifted:
-                original.cell_contents = value
-                self.state.lend(original)
-                self.cells[i] = original, cell, None, value
-            elif known.__class__ not in _PLAIN_TYPES and known is lifted:
-                self.state.lend(known)
-        for thing in self.remembering:
-            self.state.lend(thing)
+        self.functions.lend_changed()
         self.state.settle()
-        for i, (original, cell, known, lifted) in enumerate(self.cells):
-            if known is None and lifted is not original.cell_contents:
-                self.cells[i] = original, cell, None, lifted
 
     def entering(self, value: Any) -> Any:
         """A value from outside as rebound code sees it."""
@@ -330,7 +258,7 @@ class Rebinder:
             plain.__dict__.update(original.__dict__)
             self.stands_for(original, plain)
             return plain
-        return original
+        return self.classes.as_outside(original)
 
     def class_seen(self, cls: type) -> Any:
         """The class of a value, as a name stands for it."""
@@ -388,7 +316,7 @@ class Rebinder:
         if entry is not None and entry.kind != "composite":
             return self._with_rule(value, entry.twin)
         root = (getattr(value, "__module__", None) or "").partition(".")[0]
-        if root in OPAQUE:
+        if root in OPAQUE or writes_texts(value):
             return guarded(self, value)
         if isinstance(value, type):
             lifted = self.classes.class_of(value)
@@ -420,81 +348,7 @@ class Rebinder:
 
     def rebound(self, value: Any) -> Any:
         """A function with its names bound to twins; None if it has no Python body."""
-        function = with_body(value)
-        if function is None:
-            return None
-        known = self.functions.get(function)
-        if known is None:
-            with self.lock:
-                known = self.functions.get(function) or self._rebound(function)
-        return known
-
-    def _rebound(self, function: types.FunctionType) -> Any:
-        root = (function.__module__ or "").partition(".")[0]
-        home = str(function.__globals__.get("__name__", "")).partition(".")[0]
-        if root in LEFT_ALONE or home in OURS or isinstance(function.__globals__, Names):
-            self.functions[function] = function
-            return function
-        if root in OPAQUE:
-            return None
-        code = function.__code__
-        if assigns_globals(code):
-            self.functions[function] = _assigning(self, function)
-            return self.functions[function]
-        body = self._body(function)
-        asked = questions_of(code)
-        if asked.classes_of or asked.matches:
-            answered = _asking(function, body, asked)
-            answered.__dict__ = function.__dict__
-            self.stands_for(answered, function)
-            self.functions[function] = answered
-            return answered
-        self.functions[function] = body
-        return body
-
-    def _body(self, function: types.FunctionType) -> types.FunctionType:
-        names = self.names.get(id(function.__globals__))
-        if names is None:
-            names = self.names[id(function.__globals__)] = Names(function.__globals__, self)
-        originals = function.__closure__ or ()
-        cells = tuple([types.CellType() for _ in originals])
-        body = types.FunctionType(
-            function.__code__, names, function.__name__, function.__defaults__, cells or None
-        )
-        self.functions[function] = body
-        self.stands_for(body, function)
-        body.__kwdefaults__ = function.__kwdefaults__ and {
-            k: self._default(v) for k, v in function.__kwdefaults__.items()
-        }
-        body.__defaults__ = function.__defaults__ and tuple(
-            map(self._default, function.__defaults__)
-        )
-        body.__qualname__ = function.__qualname__
-        body.__module__ = function.__module__
-        body.__doc__ = function.__doc__
-        body.__dict__ = function.__dict__
-        for name in attributes_set(function.__code__):
-            holder = function.__globals__.get(name)
-            if isinstance(holder, types.FunctionType):
-                self.remembering.append(holder.__dict__)
-        for name, cell, original in zip(
-            function.__code__.co_freevars, cells, originals, strict=True
-        ):
-            try:
-                value = original.cell_contents
-            except ValueError:  # an empty cell
-                continue
-            if name == "__class__":  # what super() starts from
-                cell.cell_contents = value
-                continue
-            cell.cell_contents = lifted = self.lifted_value(value)
-            self.cells.append((original, cell, value, lifted))
-        return body
-
-    def _default(self, value: Any) -> Any:
-        if value.__class__ in (list, dict, set):
-            self.remembering.append(value)
-        return self.lifted_value(value)
+        return self.functions.rebound(value)
 
     def dispatching_method(self, member: Any) -> Any:
         """A `functools.singledispatchmethod` as a method that looks through BVars."""
@@ -524,44 +378,3 @@ class Rebinder:
 
 _CLASSES_OF_NUMBERS: Final = frozenset({float, int, complex, *arrays.CONVERSIONS})
 _PLAIN_TYPES_ONLY: Final = (_PLAIN_TYPES - {type}).issuperset
-
-
-def _assigning(world: Rebinder, function: types.FunctionType) -> Any:
-    def error() -> NoGradientError:
-        return NoGradientError(
-            f"{dotted_name(function)} assigns global names, so it cannot be lifted by its body.",
-            f"Write its gradient: lifted(grad=...)({function.__name__}).",
-            defined=f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}",
-        )
-
-    return guarded(world, function, error)
-
-
-def _asking(function: types.FunctionType, body: Any, asked: Questions) -> Any:
-    """A function that asks what a BVar cannot answer: refused where it would ask it of one."""
-    code = function.__code__
-    parameters = code.co_varnames[: code.co_argcount]
-    others = not asked.classes_of <= set(parameters) or asked.matches
-
-    def asking(*args: Any, **kwargs: Any) -> Any:
-        given = {**dict(zip(parameters, args, strict=False)), **kwargs}
-        for name, value in given.items():
-            if (others and _holds_one(value)) or (
-                name in asked.classes_of and value.__class__ in (BVar, Buffer)
-            ):
-                raise NoGradientError(
-                    f"{dotted_name(function)} asks for the class of a value in a way that a BVar "
-                    "cannot answer.",
-                    "Let it ask isinstance(x, float) or type(x).",
-                    defined=f"{code.co_filename}:{code.co_firstlineno}",
-                )
-        return body(*args, **kwargs)
-
-    return functools.update_wrapper(asking, function, updated=())
-
-
-def _holds_one(value: Any) -> bool:
-    return value.__class__ in (BVar, Buffer) or has_bvar(value)
-
-
-assert library, python  # imported for the stand-ins that they register

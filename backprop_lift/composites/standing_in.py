@@ -11,14 +11,14 @@ from .world import World
 
 __all__ = ["representative", "stand_in_of", "stands_in"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 # By identity, since not everything can be hashed: the original, its stand-in, and whether that is
 # a function of the world that makes it.
 _TABLE: Final[dict[int, tuple[Any, Any, bool]]] = {}
 
 
-def stands_in(*originals: Any, world: bool = False) -> Callable[[F], F]:
+def stands_in(*originals: Any, world: bool = False) -> Callable[[T], T]:
     """Let a function or object stand in for originals.
 
     Parameters
@@ -28,7 +28,7 @@ def stands_in(*originals: Any, world: bool = False) -> Callable[[F], F]:
         The function takes the world as its first argument.
     """
 
-    def register(stand_in: F) -> F:
+    def register(stand_in: T) -> T:
         for original in originals:
             _TABLE[id(original)] = original, stand_in, world
         return stand_in

@@ -19,8 +19,8 @@ import numpy as np
 from .._buffer import Buffer
 from .._bvar import PLAIN_TYPES, BVar, bare
 from .._collecting import collect
-from .._views import move_on
 from .._space import rebuilt
+from .._views import move_on
 from ..errors import NoGradientError
 from .modules import LEFT_ALONE, OURS, ModuleView, root_of
 

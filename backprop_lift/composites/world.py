@@ -35,9 +35,15 @@ class World(Protocol):
     registry : Registry
     originals : dict
         From the identity of a lifted value to it and its original.
+    builtins : dict
+        Python's builtins, lifted.
+    watched : list
+        The names that have been looked up: where, which, and the value they had.
     """
 
     registry: Registry
+    builtins: dict[str, Any]
+    watched: list[tuple[Any, str, Any]]
     originals: dict[int, tuple[Any, Any]]
 
     @property

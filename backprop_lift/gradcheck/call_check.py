@@ -296,8 +296,10 @@ class CallCheck:
         scales = np.concatenate([here.scales() for here in call.here])
         rng = np.random.default_rng(0)
         at_origin = self._gradient_at(call.origin)
+        if at_origin is None:
+            return np.zeros_like(scales)
         largest = 0.0
-        for _ in range(4 if at_origin is not None else 0):
+        for _ in range(4):
             near = call.origin * (1.0 + 64 * eps * rng.uniform(-1.0, 1.0, len(scales)))
             there = self._gradient_at(near)
             if there is not None:

@@ -16,6 +16,7 @@ from .coordinates import Coordinates
 from .doctests import docstring_samples
 from .samples import Sample, distinct, perturbed, samples_of
 from .verdicts import TOLERANCE, Problem, Report
+from .waited import waited_for
 
 __all__ = ["assert_grad", "check", "check_grad", "check_sample"]
 
@@ -139,6 +140,8 @@ def check(
     entry = registry.find(f) if entry is None else entry
     found = _all_samples(f, samples, entry, seed)
     report = Report(entry.name if entry is not None else dotted_name(f))
+    if found:
+        f, entry = waited_for(f, entry, found[0])
     started = time.process_time()
     for index, sample in enumerate(distinct(found, limit)):
         options: dict[str, Any] = {

@@ -178,15 +178,13 @@ def _found(function: Any) -> Any:
     import mpmath
 
     name = getattr(function, "__name__", "")
-    for module in ("math", "numpy", "scipy.special"):
-        if getattr(sys.modules.get(module), name, None) is function:
-            break
-    else:
+    homes = [sys.modules.get(module) for module in ("math", "numpy", "scipy.special")]
+    if not any(getattr(home, name, None) is function for home in homes):
         return None
     given = _SAME.get(name)
-    if given is None or (name == "gamma" and module == "numpy"):
+    if given is None:
         return None
-    same = getattr(mpmath, given) if isinstance(given, str) else functools.partial(given, mpmath)
+    same: Any = getattr(mpmath, given) if isinstance(given, str) else functools.partial(given, mpmath)
 
     def found(*args: Any) -> Any:
         if not any(isinstance(x, Digits) for x in args):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from typing import Any, Final
 
 from .._registry import Registry
@@ -17,6 +18,9 @@ from .survey import Public
 
 __all__ = ["class_findings"]
 
+# Of computing for all methods of a class; the checks of a class end in time, or are ended.
+_SECONDS: Final = 30.0
+_TOO_LONG: Final = "not checked: the checks of the other methods took too long"
 # Verdicts on a constructor that is given no numbers: its methods may deal in some.
 _NEUTRAL: Final = ("no argument holds real or complex numbers", "gives it a number")
 
@@ -58,8 +62,12 @@ def class_findings(
     objects = [x for x in (result_of(cls, sample) for sample in made[:2]) if x is not None]
     methods: list[Finding] = []
     untold: list[Finding] = []
+    started = time.process_time()
     for name, function in members_of(cls).items():
         member = Public(name, function, "function", f"{public.home}.{name}")
+        if time.process_time() - started > _SECONDS:
+            untold.append(Finding(member.home, "-", "noGrad", source=source, detail=_TOO_LONG))
+            continue
         samples = _method_calls(cls, name, function, calls, objects, pool)
         found_here = findings_of(member, samples, pool, registry, source, seconds=seconds)
         (methods if samples else untold).extend(found_here)

@@ -106,7 +106,7 @@ def _indented(text: str) -> str:
 
 
 def _methods(line: Line, style: Style) -> Iterator[str]:
-    cls, refused = line.value, dict(line.refused)
+    cls, refused = line.value, dict(line.refused) if line.status == "composite" else {}
     wide = line.status != "noGrad"
     try:
         signature = inspect.signature(cls)

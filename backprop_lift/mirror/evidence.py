@@ -18,6 +18,7 @@ from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
 from .drawing import drawn, suggested
+from .effort import effort, how_many
 from .ledger import FAILED, Finding
 from .pool import Pool, parameters_of, takes_nothing
 from .settled import settled
@@ -26,6 +27,8 @@ from .twins import by_body
 
 __all__ = ["findings_of"]
 
+# Calls of functions that a call may make, for drawn calls to be tried beside real ones.
+_LIGHT: Final = 8_000
 # Parameters that steer a computation and are no part of its mathematics.
 _STEERING: Final = re.compile(r"^(.*tol|max_?iter|maxfun|eps|n_?iter.*|seed|n|num|order|degree)$")
 
@@ -79,6 +82,7 @@ class _Judge:
         self.source = source
         self.seconds = seconds
         self.started = time.process_time()
+        self.work = 0
 
     def findings(self) -> list[Finding]:
         entry = self.registry.find(self.original)
@@ -114,7 +118,14 @@ class _Judge:
 
     def _has_time(self) -> bool:
         """Is there time for more than real calls?"""
-        return time.process_time() - self.started < self.seconds
+        return self.work <= _LIGHT and time.process_time() - self.started < self.seconds
+
+    def _limit(self) -> int:
+        """How many samples are enough: fewer of a function that takes long."""
+        if isinstance(self.function, np.vectorize):
+            return 1  # its items are checked with the function itself
+        self.work = max((effort(self.function, s) for s in self.samples[:3]), default=0)
+        return how_many(self.work)
 
     def _whole(self, verdict: str, detail: str, report: Report | None = None) -> Finding:
         calls = len(report.samples) if report is not None else 0
@@ -159,8 +170,7 @@ class _Judge:
         samples = self.samples or None
         if samples is not None and status != "locally constant":
             samples = [_without_steering(self.function, sample) for sample in samples]
-        # Of a function called item by item, the items are checked with the function itself.
-        limit = 2 if isinstance(self.function, np.vectorize) else 6
+        limit = self._limit()
         report = check(self.function, samples, limit=limit, seconds=self.seconds, entry=entry)
         if samples is not None and _is_in_doubt(report) and self._has_time():
             more = drawn(self.original, self.pool)

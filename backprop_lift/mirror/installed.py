@@ -66,7 +66,7 @@ def _version_of(package: Any) -> str:
     version = getattr(package, "__version__", None)
     if isinstance(version, str):
         return version
-    from .survey import version_of
+    from .installation import version_of
 
     return version_of(package)
 

@@ -16,6 +16,8 @@ from .._bvar import PLAIN_TYPES, is_plain
 
 __all__ = ["late_twin"]
 
+# Of the code of twins: a file of this library, as those look that ask where a call was made.
+_FILE: Final = __file__.replace("late.py", "<twin>")
 _PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 
 
@@ -123,5 +125,5 @@ def outer(original, otherwise, plain, twin):
         return {otherwise} if twin else None
     return twin
 """
-    outer = compile(source, "<twin>", "exec").co_consts[0]
+    outer = compile(source, _FILE, "exec").co_consts[0]
     return next(c for c in outer.co_consts if isinstance(c, types.CodeType))

@@ -10,11 +10,12 @@ from typing import Any
 
 from .distribution import distribution_files
 from .findings import Findings, checkable, findings_for, our_version
+from .installation import licence_files
 from .ledger import Ledger
 from .plan import Plan, planned
 from .render import path_of, rendered
 from .stubs import stub
-from .survey import licence_files, survey_of
+from .survey import survey_of
 from .work import Progress
 from .write import LEDGER
 

@@ -51,8 +51,8 @@ def _short(value: Any) -> str:
 
 
 def _caller() -> str:
-    """The nearest line that is neither this library's nor a twin's."""
+    """The nearest line that is not this library's."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and (frame.f_code.co_filename.startswith((_OURS, "<twin>"))):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -130,14 +130,14 @@ def _run(command: str, environment: dict[str, str], seconds: float) -> tuple[int
     """Run a command; give its status, whether it was stopped, and the last line that it said."""
     with tempfile.TemporaryFile() as said:
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S602 - the user's own command, given to --record
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
-                shell=True,  # noqa: S602 - the user's own command, given on the command line
+                shell=True,
             )
         except (OSError, ValueError) as error:
             raise MirrorError(

@@ -8,7 +8,6 @@ import dis
 import enum
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import io
 import pkgutil
@@ -17,14 +16,14 @@ import types
 import typing
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from ..errors import MirrorError
+from .installation import distribution_of, licence_of, version_of
 
-__all__ = ["Module", "Public", "Survey", "licence_files", "quietly_imported", "survey_of"]
+__all__ = ["Module", "Public", "Survey", "quietly_imported", "survey_of"]
 
 Kind = Literal["function", "class", "constant", "module"]
 
@@ -32,9 +31,6 @@ Kind = Literal["function", "class", "constant", "module"]
 _NOT_OFFERED: Final = frozenset(
     {"__main__", "bp", "conftest", "setup", "test", "tests", "benchmarks", "examples", "docs"}
 )
-
-
-_NOTICES: Final = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "COPYRIGHT")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -188,57 +184,6 @@ def quietly_imported(name: str) -> types.ModuleType:
         return importlib.import_module(name)
 
 
-def version_of(root: types.ModuleType) -> str:
-    """The version of a package, as itself or its distribution gives it; empty without one."""
-    version = getattr(root, "__version__", None)
-    if isinstance(version, str):
-        return version
-    try:
-        return importlib.metadata.version(distribution_of(root.__name__))
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return ""
-
-
-def distribution_of(package: str) -> str:
-    """The name under which a package is installed; empty where it comes from elsewhere."""
-    top = package.partition(".")[0]
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return str(importlib.metadata.metadata(top)["Name"])
-    found = importlib.metadata.packages_distributions().get(top)
-    return found[0] if found else ""
-
-
-def licence_of(distribution: str) -> str:
-    """The licence of a distribution, as it says it itself; empty where it says none."""
-    try:
-        said = importlib.metadata.metadata(distribution)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return ""
-    for field in ("License-Expression", "License"):
-        text = "".join(said.get_all(field) or []).strip()
-        if text and text.upper() != "UNKNOWN":
-            return text.partition("\n")[0][:80]
-    classifiers = [str(c) for c in said.get_all("Classifier") or ()]
-    licences = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License ::")]
-    if licences:
-        return ", ".join(licences)
-    return "see its licence file" if licence_files(distribution) else ""
-
-
-def licence_files(distribution: str) -> dict[str, str]:
-    """The texts of a distribution's licences and notices, by file name."""
-    try:
-        files = importlib.metadata.files(distribution) or []
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return {}
-    found = {}
-    for path in files:
-        if path.name.upper().startswith(_NOTICES) and ".dist-info" in str(path):
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                found[path.name] = Path(str(path.locate())).read_text(encoding="utf-8")
-    return dict(sorted(found.items()))
-
-
 def _modules(root: types.ModuleType) -> tuple[dict[str, types.ModuleType], dict[str, str]]:
     """The public modules of a package, and those that cannot be imported."""
     found = {root.__name__: root}
@@ -264,8 +209,9 @@ def _modules(root: types.ModuleType) -> tuple[dict[str, types.ModuleType], dict[
 def _names(module: types.ModuleType, package: str) -> Iterator[tuple[str, Any]]:
     """The public names of a module: what it lists, and what else it shows of its own."""
     listed = [n for n in getattr(module, "__all__", None) or () if isinstance(n, str)]
-    for name in dict.fromkeys([*listed, *vars(module)]):
-        is_version = name == "__version__" and isinstance(vars(module)[name], str)
+    late = dir(module) if "__dir__" in vars(module) else ()
+    for name in dict.fromkeys([*listed, *vars(module), *late]):
+        is_version = name == "__version__" and isinstance(vars(module).get(name), str)
         if name not in listed and (name.startswith("_") or not name.isidentifier()):
             if is_version:
                 yield name, vars(module)[name]

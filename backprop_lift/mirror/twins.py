@@ -107,7 +107,15 @@ def no_grad(original: Any, reason: str) -> Any:
     known = _twins.get((home.partition(".")[0], id(original)))
     if known is not None:
         return known
-    twin = refusing(original, f"{home}.{_name_of(original, home)}", reason)
+    made: Any = None
+
+    def on_bvars(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        nonlocal made
+        if made is None:
+            made = refusing(original, f"{home}.{twin.__name__}", reason)
+        return made(*args, **kwargs)
+
+    twin = late_twin(original, on_bvars)
     _dress(twin, original, home)
     twin.__doc__ = refusal_docs(reason, original)
     twin.__not_differentiable__ = reason

@@ -37,7 +37,7 @@ Progress = Callable[[str, int, int], None]
 
 # The examples of one docstring, or the drawing for one function, end by themselves much earlier;
 # this is for what cannot be interrupted. Checks have their workers' own limits.
-_SILENT: Final = 120.0
+_SILENT: Final = 400.0
 # Results of one round are arguments of the next.
 _ROUNDS: Final = 3
 

@@ -9,13 +9,17 @@ from typing import Any, Final
 import numpy as np
 
 from .._bvar import has_bvar
+from .._comparison import coincide
 from .._lift import lifted
 from .._registry import Registry, registry, twin_of
 from ..errors import NoGradientError
-from ._implicit import settled
+from ._implicit import plain, settled
 from ._matrices import conj
 
-__all__ = ["NO_SAMPLES", "OWN", "at_points", "between", "called", "knots", "method_twin", "refused"]
+__all__ = [
+    "NO_SAMPLES", "OWN", "at_points", "between", "called", "definer", "knots", "method_twin", "note_knots",
+    "refused",
+]  # fmt: skip
 
 
 OWN: Final = Registry(parent=registry)
@@ -55,6 +59,34 @@ def at_points(
     return twin_of(_evaluated, OWN)(settled(x), value, slope, axis)
 
 
+def note_knots(x: Any, t: Any, smoothness: int, ends: bool) -> None:
+    """Note on the tape that a value is at a knot where an interpolant's slope may jump.
+
+    A composite then takes the mean of the slopes of both sides.
+
+    Parameters
+    ----------
+    x : float, ndarray or BVar
+    t : ndarray, shape (n,)
+        The knots, sorted.
+    smoothness : int
+        So many derivatives are continuous at the inner knots.
+    ends : bool
+        Is the interpolant bent at the first and the last knot?
+    """
+    if not has_bvar(x):
+        return
+    t = np.unique(t)
+    t = t[[0, -1]] if smoothness > 0 else t if ends else t[1:-1]
+    if (smoothness > 0 and not ends) or not len(t):
+        return
+    at = np.asarray(plain(x))
+    after = np.searchsorted(t, at).clip(0, len(t) - 1)
+    nearest = np.minimum(np.abs(at - t[after]), np.abs(at - t[after - 1]))
+    if np.any(nearest <= 1e-8 * np.abs(at)):
+        coincide(x)
+
+
 def method_twin(original: Any) -> Callable[[Any], Any]:
     """Make a twin of a method out of what it does on BVars; on plain values it is the original."""
 
@@ -75,6 +107,11 @@ def called(f: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     calls = (vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls))
     original = next(call for call in calls if registry.find(call) is not None)
     return twin_of(original)(f, x, *args, **kwargs)
+
+
+def definer(cls: Any, name: str) -> Any:
+    """The class that an attribute of another one stands in, by the version of scipy."""
+    return next(base for base in cls.__mro__ if name in vars(base))
 
 
 def knots(rng: np.random.Generator, n: int = 7) -> Any:

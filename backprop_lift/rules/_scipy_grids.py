@@ -12,7 +12,7 @@ from .._bvar import has_bvar
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ._implicit import plain, settled, with_value
-from ._interpolation import OWN, between, method_twin, refused
+from ._interpolation import OWN, between, definer, method_twin, note_knots, refused
 from ._scipy_splines import rectangle_data
 
 __all__ = ["on_grid_of"]
@@ -105,6 +105,9 @@ def on_grid_of(self: Any, values: Any, xi: Any, method: Any, nu: Any) -> Any:
     value = _GridInterpolator.__call__(self, plain(xi), method)
     method, grid = self.method if method is None else method, self.grid
     coordinates = _coordinates(xi, len(grid))
+    if method in ("linear", "slinear"):
+        for points, v in zip(grid, coordinates, strict=True):
+            note_knots(v, points, 0, self.fill_value is not None)
     if method not in ("linear", "nearest"):
         if has_bvar(values) or np.ndim(values) != len(grid) or method not in _GRID_SPLINES:
             raise refused(
@@ -190,7 +193,7 @@ def _triangulated(self: Any, values: Any, xi: Any) -> Any:
     return with_value(found, value, "LinearNDInterpolator")
 
 
-_Scattered = interpolate.LinearNDInterpolator.__mro__[1]
+_Scattered = definer(interpolate.LinearNDInterpolator, "__call__")
 
 
 @method_twin(_Scattered.__call__)

@@ -14,7 +14,16 @@ from scipy import interpolate
 from .._bvar import has_bvar
 from .._lift import lifted
 from ._implicit import plain, settled, with_value
-from ._interpolation import at_points, between, called, knots, method_twin, refused
+from ._interpolation import (
+    at_points,
+    between,
+    called,
+    definer,
+    knots,
+    method_twin,
+    note_knots,
+    refused,
+)
 
 __all__ = ["on_rectangle", "rectangle_data", "rectangle_weights"]
 
@@ -34,6 +43,8 @@ def _univariate_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 def _univariate(self: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
     mode = _EXTRAPOLATIONS.get(self.ext if ext is None else ext)
     tck = self._eval_args
+    t, _, k = tck
+    note_knots(x, t[k : len(t) - k], k - nu - 1, mode in (1, 3))
     return at_points(
         x,
         lambda v: interpolate.UnivariateSpline.__call__(self, v, nu, ext),
@@ -110,6 +121,7 @@ def _splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     if np.ndim(c) > 1:
         return [_splev(x, (t, one, k), der, ext) for one in c]
     value = interpolate.splev(plain(x), (t, plain(c), k), plain(der), plain(ext))
+    note_knots(x, t[k : len(t) - k], k - der - 1, ext in (1, 3))
     if has_bvar(c):
         x = settled(x)
         weights = _spline_weights(x, t, k, der, ext)
@@ -208,6 +220,8 @@ def on_rectangle(x: Any, y: Any, tck: Any, nux: int, nuy: int, grid: bool) -> An
     tx, ty, c, kx, ky = tck
     tx, ty, kx, ky = np.asarray(plain(tx)), np.asarray(plain(ty)), plain(kx), plain(ky)
     matrix = np.reshape(settled(c), (len(tx) - kx - 1, len(ty) - ky - 1))
+    for v, t, k, nu in ((x, tx, kx, nux), (y, ty, ky, nuy)):
+        note_knots(v, t[k : len(t) - k], k - nu - 1, True)
     along_x = rectangle_weights(x, tx, kx, nux)
     along_y = rectangle_weights(y, ty, ky, nuy)
     if grid:
@@ -254,7 +268,7 @@ def _bivariate_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-_BivariateBase = interpolate.BivariateSpline.__mro__[1]
+_BivariateBase = definer(interpolate.BivariateSpline, "__call__")
 
 
 @method_twin(_BivariateBase.__call__)

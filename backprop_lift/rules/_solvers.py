@@ -75,6 +75,29 @@ class SolverCall:
         """A value that refuses to be differentiated where `y` has BVars."""
         return without_gradient(dotted_name(self.solver), reason, value, y)
 
+    def doubt(self, x: Any, y: Any, slope: Any) -> tuple[str, str] | None:
+        """Is `x` so far from the root that the solver's steps are all one sees of its derivative?
+
+        Parameters
+        ----------
+        x, y : float or ndarray
+            Where the solver stopped, and the function there.
+        slope : float or ndarray
+            The function's derivative, elementwise or as a matrix.
+        """
+        with np.errstate(all="ignore"):
+            try:
+                step = y / slope if np.ndim(slope) == np.ndim(y) else np.linalg.solve(slope, y)
+            except np.linalg.LinAlgError:
+                return dotted_name(self.solver), "the function's derivative is singular at the root"
+            size = np.max(np.abs(x), initial=0.0) if np.ndim(slope) > np.ndim(y) else np.abs(x)
+            far = np.abs(step) > 1e-6 * size + 1e-8
+        if not np.any(far):
+            return None
+        distance = float(np.max(np.where(far, np.abs(step), 0.0)))
+        reason = f"it stopped {distance:.1g} from the root; give it a smaller tolerance"
+        return dotted_name(self.solver), reason
+
     def finished(self, found: Any, y: Any, *known: str) -> Any:
         """A result object, of whose numbers only the known ones can be differentiated."""
         for name, value in found.items():

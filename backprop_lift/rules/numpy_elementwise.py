@@ -19,6 +19,7 @@ from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant
 from .._space import ZERO
 from ..errors import UnhandledParameterError
+from ._interpolation import note_knots
 from .numpy_shapes import array_of, plain
 
 __all__ = ["ELEMENTARY", "over", "times"]
@@ -495,6 +496,7 @@ def _interp(
             "numpy.interp was given points that do not increase, where its result means nothing.",
             "Sort them: order = np.argsort(xp); np.interp(x, xp[order], fp[order]).",
         )
+    note_knots(x, knots, 0, True)
     below, above = at < knots[0], at > knots[-1]
     start = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, None)
     first = np.minimum(start, max(len(knots) - 2, 0))

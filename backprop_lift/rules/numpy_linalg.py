@@ -260,7 +260,8 @@ lifted(grad=_pinv_grad, wrt="a", complex=True, samples=_pinv_samples)(np.linalg.
 def _lstsq_parts(dzdy: Any, result: Any, a: Any, b: Any, rcond: Any) -> Any:
     """What the two gradients of `numpy.linalg.lstsq` are made of, with `b` as columns."""
     a, b, x = array_like(a), array_like(b), result[0]
-    dzdx, dzdsquares, dzds = [ZERO if dzdy[i] is None else dzdy[i] for i in (0, 1, 3)]
+    parts: list[Any] = [ZERO if dzdy[i] is None else dzdy[i] for i in (0, 1, 3)]
+    dzdx, dzdsquares, dzds = parts
     if b.ndim == 1:
         b, x = column(b), column(x)
         dzdx = dzdx if dzdx is ZERO else column(dzdx)

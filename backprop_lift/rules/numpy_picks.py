@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._lift import lifted
 from .._space import ZERO
+from ..errors import UnhandledParameterError
 from ._arrays import (
     array_of,
     by_hand,

@@ -18,7 +18,17 @@ from .._lift import lifted, no_grad
 from .._registry import twin_of
 from . import _scipy_grids, _scipy_interpolants, _scipy_splines  # noqa: F401 - they register
 from ._implicit import plain
-from ._interpolation import OWN, at_points, between, called, knots, method_twin, refused
+from ._interpolation import (
+    OWN,
+    at_points,
+    between,
+    called,
+    definer,
+    knots,
+    method_twin,
+    note_knots,
+    refused,
+)
 
 __all__: list[str] = []
 
@@ -39,20 +49,38 @@ def _piecewise_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-_PiecewiseBase = interpolate.PPoly.__mro__[1]
+def _piecewise_of(original: Any) -> Any:
+    @method_twin(original)
+    def piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
+        note_knots(x, self.x, _smoothness(self) - nu, False)
+        return at_points(
+            x,
+            lambda v: original(self, v, nu, extrapolate),
+            lambda v: piecewise(self, v, nu + 1, extrapolate),
+            self.axis,
+        )
+
+    return piecewise
 
 
-@method_twin(_PiecewiseBase.__call__)
-def _piecewise(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
-    return at_points(
-        x,
-        lambda v: _PiecewiseBase.__call__(self, v, nu, extrapolate),
-        lambda v: _piecewise(self, v, nu + 1, extrapolate),
-        self.axis,
-    )
+def _smoothness(f: Any) -> int:
+    """How many derivatives are continuous where the pieces meet, as far as the class tells."""
+    if isinstance(f, interpolate.CubicSpline):
+        return 2
+    return 1 if isinstance(f, interpolate.CubicHermiteSpline) else 0
 
 
-lifted(twin=_piecewise, wrt=("x",), samples=_piecewise_samples)(_PiecewiseBase.__call__)
+# One base class defines it, or each class its own, by the version of scipy.
+for _original in {
+    definer(cls, "__call__").__call__ for cls in (interpolate.PPoly, interpolate.BPoly)
+}:
+    lifted(
+        twin=_piecewise_of(_original),
+        wrt=("x",),
+        samples=lambda rng, original=_original: [
+            sample for sample in _piecewise_samples(rng) if type(sample[0]).__call__ is original
+        ],
+    )(_original)
 
 
 def _bspline_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
@@ -68,6 +96,7 @@ def _bspline_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
 
 @method_twin(interpolate.BSpline.__call__)
 def _bspline(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
+    note_knots(x, self.t[self.k : len(self.t) - self.k], self.k - nu - 1, False)
     return at_points(
         x,
         lambda v: interpolate.BSpline.__call__(self, v, nu, extrapolate),
@@ -97,13 +126,14 @@ def _interp1d_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-_Interpolator = interpolate.interp1d.__mro__[1]
+_Interpolator = definer(interpolate.interp1d, "__call__")
 
 
 @method_twin(_Interpolator.__call__)
 def _interpolator(self: Any, x: Any) -> Any:
     if isinstance(self, interpolate.interp1d):
         slope = functools.partial(_interp1d_slope, self)
+        note_knots(x, self.x, 0 if self._kind == "linear" else 1, not self._extrapolate)
     elif hasattr(self, "derivative"):
         slope = functools.partial(_derivative_of, self)
     else:

@@ -9,6 +9,7 @@ Permission to overwrite an argument is refused where a gradient may need it.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -209,10 +210,22 @@ lifted(
     twin=_pinvh,
     samples=lambda rng: [*square_samples(rng), (*square_samples(rng)[2], {"lower": False})],
 )(sl.pinvh)
+
+
+def _with_real_sums(dzdy: Any) -> Any:
+    """Sums of squares are real; since scipy 1.18 they come as complex numbers."""
+    x, sums, *others = dzdy
+    return (x, sums if sums is ZERO else np.real(sums), *others)
+
+
 lifted(
     grad={
-        "a": lambda dzdy, result, a, b, cond: _lstsq_a_grad(dzdy, result, a, b, cond),
-        "b": lambda dzdy, result, a, b, cond: _lstsq_b_grad(dzdy, result, a, b, cond),
+        "a": lambda dzdy, result, a, b, cond: _lstsq_a_grad(
+            _with_real_sums(dzdy), result, a, b, cond
+        ),
+        "b": lambda dzdy, result, a, b, cond: _lstsq_b_grad(
+            _with_real_sums(dzdy), result, a, b, cond
+        ),
     },
     ignores=("check_finite", "lapack_driver"),
     complex=True,
@@ -294,15 +307,20 @@ def _positive(rng: np.random.Generator) -> Samples:
     ]
 
 
+@functools.cache
+def _leaves_other_triangle() -> bool:
+    """Is `a` left in the triangle beside the factor? It is zero since scipy 1.18."""
+    return bool(sl.cho_factor(np.array([[2.0, 1.0], [1.0, 2.0]]))[0][1, 0])
+
+
 def _cho_factor_grad(dzdy: Any, result: Any, lower: bool) -> Any:
-    """Of the factor, and of the other triangle, in which `a` is left as it was."""
+    """Of the factor, and of the other triangle, in which `a` may be left as it was."""
     factor, dzdfactor = result[0], dzdy[0]
     if dzdfactor is ZERO:
         return ZERO
     mask = _one_triangle(lower, factor.shape[-1])
-    return _cholesky_grad(dzdfactor * mask, np.where(mask, factor, 0.0), not lower) + dzdfactor * (
-        1 - mask
-    )
+    dzda = _cholesky_grad(dzdfactor * mask, np.where(mask, factor, 0.0), not lower)
+    return dzda + dzdfactor * (1 - mask) if _leaves_other_triangle() else dzda
 
 
 def _cho_solve_grad(dzdy: Any, result: Any, c_and_lower: Any, b: Any) -> tuple[Any, Any]:

@@ -32,7 +32,7 @@ def _solver(original: Any, twin: Any, samples: Any, wrt: tuple[str, ...] = ("arg
 
 def _with_root(call: SolverCall, found: tuple[Any, Any], full_output: Any) -> Any:
     x, info = found
-    x = elementwise_root(call.at, x) if info.converged else call.unconverged(x)
+    x = elementwise_root(call.at, x, True, call.doubt) if info.converged else call.unconverged(x)
     if not full_output:
         return x
     info.root = x
@@ -48,21 +48,23 @@ def _newton(call: SolverCall) -> Any:
     found = call.solve(full_output=True)
     if len(found) == 2:
         return _with_root(call, found, full_output)
-    x = elementwise_root(call.at, found.root, found.converged)
+    x = elementwise_root(call.at, found.root, found.converged, call.doubt)
     return found._replace(root=x) if full_output else x
 
 
 def _root_scalar(call: SolverCall) -> Any:
     info = call.solve()
     x = info.root
-    info.root = elementwise_root(call.at, x) if info.converged else call.unconverged(x)
+    info.root = (
+        elementwise_root(call.at, x, True, call.doubt) if info.converged else call.unconverged(x)
+    )
     return info
 
 
 def _find_root(call: SolverCall) -> Any:
     found = call.solve()
     x = found.x
-    found.x = elementwise_root(call.at, x, found.success)
+    found.x = elementwise_root(call.at, x, found.success, call.doubt)
     found.f_x = 0.0 * found.x + found.f_x  # a root's value stays zero
     for name in ("bracket", "f_bracket"):
         parts = [call.refused(v, "it depends on the solver", call.at(x)) for v in found[name]]
@@ -108,7 +110,7 @@ def _fsolve(call: SolverCall) -> Any:
     found = call.solve(full_output=True)
     x, info, status, message = found
     if status == 1:
-        x = system_root(call.at, x)
+        x = system_root(call.at, x, call.doubt)
     elif not full_output:
         x = call.unconverged(call.solve())  # warns or raises
     else:
@@ -119,16 +121,16 @@ def _fsolve(call: SolverCall) -> Any:
 def _root(call: SolverCall) -> Any:
     found = call.solve()
     x = found.x
-    found.x = system_root(call.at, x) if found.success else call.unconverged(x)
+    found.x = system_root(call.at, x, call.doubt) if found.success else call.unconverged(x)
     return call.finished(found, call.at(x), "x")
 
 
 def _fixed_point(call: SolverCall) -> Any:
-    return system_root(lambda x: call.at(x) - x, call.solve())
+    return system_root(lambda x: call.at(x) - x, call.solve(), call.doubt)
 
 
 def _nonlinear_solver(call: SolverCall) -> Any:
-    return system_root(call.at, call.solve())
+    return system_root(call.at, call.solve(), call.doubt)
 
 
 def _circle(x: Any, r: Any, s: Any) -> Any:
