@@ -16,9 +16,9 @@ from ._op import Op, no_gradient
 from ._run import backprop_with
 from ._space import parts_of
 from ._tape import CALL, Tape, Token, call_site
-from .errors import RuleError, UnhandledParameterError
+from .errors import UnhandledParameterError
 
-__all__ = ["applied", "named_after", "only_op"]
+__all__ = ["applied", "named_after"]
 
 
 def applied(
@@ -86,16 +86,6 @@ def applied(
         return finish((applied(op, plain, settings, names=names), refuse))
     found = op.function(*plain, **settings)
     return finish(found) if found.__class__ is tuple else then(found, finish)
-
-
-def only_op(op: Any, lifter: str) -> None:
-    """Refuse what is no Op, in the name of a function that lifts Ops."""
-    if not isinstance(op, Op):
-        raise RuleError(
-            f"{lifter} was given {op!r}, which is no Op.",
-            f"Write {lifter.rpartition('.')[2]}(Op(f)) with f(*xs) -> (y, scaled_grad), or "
-            "lifted(f) for a plain function.",
-        )
 
 
 def named_after(op: Op, lifted: Any) -> None:

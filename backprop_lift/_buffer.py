@@ -115,7 +115,7 @@ class Buffer:
             positions = self._positions()
             if np.may_share_memory(positions, read(positions)):
                 return Buffer(base=self, read=read)
-        if part.__class__ is BVar:
+        if isinstance(part, BVar):
             return Buffer(part.copy()) if is_linked(part) else part
         return fresh(part)
 

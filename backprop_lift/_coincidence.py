@@ -22,7 +22,7 @@ from ._bvar import BVar, Named, has_bvar, record, without_numbers, youngest
 from ._limits import Around
 from ._numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbers
 from ._run import backprop_with
-from ._space import parts_of, rebuilt
+from ._space import parts_of, rebuilt, zero
 from ._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
 from ._views import move_on
 from .errors import NoGradientError
@@ -199,7 +199,13 @@ def _gradient_by_limits(
         return y, [dzdxs] if len(xs) == 1 else list(dzdxs)
 
     def scaled_grad(dzdy: Any) -> list[Any]:
-        _, recorded = gradient(values, dzdy)
+        nested = has_bvar([values, dzdy])
+        try:
+            _, recorded = gradient(values, dzdy)
+        except NoGradientError:  # at this very point, it may be
+            if nested:
+                raise
+            recorded = [zero(x) for x in roots]
         seed = rooted(dzdy)
         weights = np.where(finite, numbers_of(seed), 0.0)
 
@@ -231,9 +237,9 @@ def _gradient_by_limits(
                 "Its gradient there is a limit, which needs several calls: make it repeatable.",
             )
         limit = around.limit()
-        if refusals and np.any(np.isnan(limit)):
+        if refusals and np.all(np.isnan(limit)):
             raise refusals[0]
-        if not has_bvar([recorded, values, dzdy]):
+        if not nested and not has_bvar(recorded):
             return list(with_numbers(recorded, iter(limit)))
         return _with_derivative(name, lambda xs: gradient(xs, dzdy)[1], values, around, limit)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from ._bvar import BVar, bare, innermost
+from ._special import by_its_class
 
 __all__ = ["COMPARISONS", "coincide", "compare", "nearly_equal"]
 
@@ -25,9 +26,27 @@ COMPARISONS: Final[dict[Any, Any]] = {
 }
 
 
+_SPECIAL: Final[dict[Any, tuple[str, str]]] = {
+    operator.lt: ("__lt__", "__gt__"),
+    operator.le: ("__le__", "__ge__"),
+    operator.gt: ("__gt__", "__lt__"),
+    operator.ge: ("__ge__", "__le__"),
+    operator.eq: ("__eq__", "__eq__"),
+    operator.ne: ("__ne__", "__ne__"),
+}
+
+
 def compare(operation: Any, x: Any, y: Any) -> Any:
-    """The plain result of a comparison; values that nearly coincide are noted on the tape."""
+    """The plain result of a comparison; values that nearly coincide are noted on the tape.
+
+    A record is compared as its class says, which may give anything.
+    """
     y = bare(y)
+    if any(v.__class__ is BVar and v._bvar_space.primal is not None for v in (x, y)):
+        name, reflected = _SPECIAL[operation]
+        own = by_its_class(name, x, y, reflected=reflected)
+        if own is not NotImplemented:
+            return own
     a, b = innermost(x), innermost(y)
     if nearly_equal(a, b):
         coincide(x, y)

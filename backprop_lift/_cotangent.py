@@ -119,7 +119,8 @@ def _fitted_structure(dzdx: Any, primal: Any, dzdy: Any, rule: Any) -> Any:
         return ZERO
     parts = parts_of(primal)
     if parts is None:
-        return dzdx
+        completed = getattr(primal, "completed", None)  # its space was given by hand
+        return dzdx if completed is None else completed(dzdx)
     given = _given_parts(dzdx, primal)
     if given is None:
         raise _misfit(rule, f"the structure of {_outline(primal)}", dzdx, None)

@@ -36,6 +36,8 @@ class Extrapolation:
         ``scale(*rows)`` gives the size of each number.
     wanted : ndarray of bool, shape (n,)
         Which numbers matter.
+    short : bool, optional
+        Stay very near: a branch begins a little farther away.
 
     Attributes
     ----------
@@ -46,7 +48,11 @@ class Extrapolation:
     """
 
     def __init__(
-        self, at: Callable[[float], Row | None], scale: Callable[..., Row], wanted: Any
+        self,
+        at: Callable[[float], Row | None],
+        scale: Callable[..., Row],
+        wanted: Any,
+        short: bool = False,
     ) -> None:
         self.nearest: list[float] = []
         self.limit = np.full(wanted.shape, np.nan)
@@ -54,7 +60,7 @@ class Extrapolation:
         self.size = np.zeros(wanted.shape)
         done = ~wanted
         near: list[_Rung] = []
-        for distances, rows in _rungs(at):
+        for distances, rows in _rungs(at, short):
             rung = _Rung(*rows)
             if len(near) < 2:
                 near.append(rung)
@@ -96,12 +102,15 @@ class _Rung:
             self.parabola = a + 5 / 3 * (a - b) - (b - c) / 3  # by WEIGHTS; exact if all agree
             self.bar = np.abs(self.parabola - (2 * a - b)) + 1e-15 * np.abs(a)
             self.ratio = (a - b) / (b - c)  # 2^-p for a power p
-            self.root_parabola = sum(w * x for w, x in zip(_ROOT_WEIGHTS, (a, b, c), strict=True))
+            one, two, four = _ROOT_WEIGHTS
+            self.root_parabola = one * a + two * b + four * c
 
 
-def _rungs(at: Callable[[float], Row | None]) -> Iterator[tuple[list[float], list[Row]]]:
-    """Distances and the rows there, in threes; from the shortest up, if there are any."""
-    for distances in (_DISTANCES, _SHORT_DISTANCES):
+def _rungs(
+    at: Callable[[float], Row | None], short: bool
+) -> Iterator[tuple[list[float], list[Row]]]:
+    """Distances and the rows there, in threes; the short ones if asked for, or no others have any."""
+    for distances in (_SHORT_DISTANCES,) if short else (_DISTANCES, _SHORT_DISTANCES):
         found = False
         for distance in distances:
             ts = [distance * factor for factor in (1.0, 2.0, 4.0)]

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ._access import view_var
-from ._apply import applied, named_after, only_op
+from ._apply import applied, named_after
 from ._bvar import has_bvar, value_of
 from ._containers import coerce_var
 from ._effect import comes_later, refused_inside, running_as_node
-from ._op import Op, place_of
+from ._op import Op, only_op, place_of
 from ._registry import Entry, Kind, Registry, dotted_name, registry
 from ._rule import Rule, signature_of
 from ._run import _lifted, _recorded, _Run, backprop_with
@@ -61,7 +61,7 @@ def lift_op(
     Raises
     ------
     RuleError
-        If the signature cannot be right.
+        If it is given no Op, or the name or signature cannot be right.
 
     Examples
     --------
@@ -71,6 +71,12 @@ def lift_op(
     (9.0, 6.0)
     """
     only_op(op, "lift_op")
+    if name is not None and not all(map(str.isidentifier, str(name).split("."))):
+        raise RuleError(
+            f"lift_op was given {name!r} for a name, which is none.",
+            'Write name="square", or name="mylib.square" for a function of another module.',
+            defined=op.where,
+        )
     if name is not None:
         caller = sys._getframe(1)
         place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
@@ -240,6 +246,8 @@ def bp_op(f: Callable[..., Any], *, name: str | None = None) -> Op:
 
     Raises
     ------
+    RuleError
+        If `f` is not callable.
     TapeError
         When it runs: if `f` depends on a BVar that is not an argument, has effects, or gave
         another value in the sweep.
@@ -259,6 +267,11 @@ def checkpoint(
     f: Callable[..., Any], name: str | None, started: Callable[[str, tuple[Any, ...]], _Run]
 ) -> Op:
     """A function on BVars as one Op: `bp_op`, with what makes the runs of the sweep."""
+    if not callable(f):
+        raise RuleError(
+            f"bp_op was given {f!r}, which is not callable.",
+            "Write bp_op(f) with a function on BVars.",
+        )
 
     def run(*xs: Any, **settings: Any) -> tuple[Any, Callable[[Any], Any]]:
         once = _guarded(op, partial(_lifted(f), **settings))

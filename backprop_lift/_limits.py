@@ -38,7 +38,7 @@ class _Side:
     absent : ndarray of bool, shape (n,)
         Where the function has no value on this side.
     joined : bool
-        Does the value go over into that at the point, without a jump?
+        Do the values lead to that at the point?
     """
 
     limit: Row
@@ -76,7 +76,7 @@ class Around:
         self._gradient_at = gradient_at
         self._known: dict[bytes, tuple[float, Row] | None] = {}
         self.leaves = leaves
-        size = np.abs(x)
+        size = np.where(np.isfinite(x), np.abs(x), 0.0)
         self.sizes = np.ones_like(x)
         for leaf in np.unique(leaves):
             here = leaves == leaf
@@ -100,6 +100,8 @@ class Around:
         step = self.sizes * self.u
         found = self.here.copy()
         todo = ~self._confirmed(step)
+        if np.any(todo) and len(todo) <= _ONE_BY_ONE:
+            todo[:] = True  # where corners meet, one line through the point is not all
         for leaf in np.unique(self.leaves[todo]):
             numbers = np.flatnonzero(todo & (self.leaves == leaf))
             single = len(numbers) <= _ONE_BY_ONE
@@ -150,12 +152,12 @@ class Around:
             known = same & np.isfinite(limits) & ((errors <= _CONSISTENT * sizes) | slight)
         return np.where(known, self.here, found)
 
-    def _side(self, along: Row, single: bool) -> _Side:
+    def _side(self, along: Row, single: bool, short: bool = False) -> _Side:
         def gradient(t: float) -> Row | None:
             there = self.gradient_at(t * along)
             return None if there is None else there[1]
 
-        found = Extrapolation(gradient, self._scale, along != 0)
+        found = Extrapolation(gradient, self._scale, along != 0, short)
         near = [there for t in found.nearest if (there := self.gradient_at(t * along)) is not None]
         if not near:
             return _Side(found.limit, found.error, found.size, found.error > 0, False)
@@ -163,14 +165,20 @@ class Around:
         joined = self._joins(values)
         absent = np.isnan(near[0][1])
         if single:
+            if not short and not (joined and self._is_known(found, along)):
+                nearer = self._side(along, single, short=True)
+                if nearer.joined and self._is_known(nearer, along):
+                    return nearer
             absent = np.full(absent.shape, np.isnan(values[0]))
             if joined and np.all(np.isnan(found.limit[along != 0])):
                 found = self._slope(along)
-        return _Side(
-            *(np.broadcast_to(row, along.shape) for row in (found.limit, found.error, found.size)),
-            absent,
-            joined,
+        limit, error, size = (
+            np.broadcast_to(row, along.shape) for row in (found.limit, found.error, found.size)
         )
+        return _Side(limit, error, size, absent, joined)
+
+    def _is_known(self, found: _Side | Extrapolation, along: Row) -> bool:
+        return bool(np.all((found.error <= CONVERGED * found.size)[along != 0]))
 
     def _slope(self, along: Row) -> Extrapolation:
         """The derivative by difference quotients: numbers of the gradient's own may be nan."""
@@ -183,6 +191,11 @@ class Around:
         return Extrapolation(quotient, lambda *rows: np.max(np.abs(rows), axis=0), np.array([True]))
 
     def _joins(self, values: list[float]) -> bool:
-        offset = abs(sum(w * v for w, v in zip(WEIGHTS, values, strict=True)) - self.value)
-        variation = abs(values[2] - values[0])
-        return offset <= 10 * variation + 1e-9 * (abs(self.value) + abs(values[0]))
+        """Do values at the distances 1, 2 and 4 lead to that at the point?
+
+        They do not across a jump, nor where another branch begins a little away from the point.
+        """
+        a, b, c = values
+        expected = WEIGHTS[0] * a + WEIGHTS[1] * b + WEIGHTS[2] * c
+        error = 16 * abs(expected - (2 * a - b)) + 1e-3 * abs(c - a)
+        return abs(expected - self.value) <= error + 1e-12 * (abs(self.value) + abs(a))

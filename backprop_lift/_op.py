@@ -132,11 +132,12 @@ class Op:
         y : object
         scaled_grad : callable
             ``dzdy -> dzdx``, a tuple of cotangents for several arguments, each with the shape
-            and structure of its argument.
+            and structure of its argument. A `dzdy` that is not like `y` raises a `CotangentError`.
         """
         y, pulled = self.pulled(xs, settings)
 
         def scaled_grad(dzdy: Any) -> Any:
+            dzdy = _like_result(dzdy, y, self)
             dzdxs = [
                 _completed(_fitted(dzdx, x, dzdy, self), x)
                 for dzdx, x in zip(pulled(dzdy), xs, strict=True)
@@ -310,6 +311,21 @@ def no_gradient(op: Op, at: str = "", called: str = "") -> NoGradientError:
     )
 
 
+def _like_result(dzdy: Any, y: Any, op: Op) -> Any:
+    """A cotangent that was given to an Op, complete and fitted to its result."""
+    if dzdy is ZERO:
+        return ZERO
+    try:
+        return _completed(_fitted(dzdy, y, None, op), y)
+    except CotangentError as error:
+        facts = {name: error.facts[name] for name in ("expected", "got") if name in error.facts}
+        raise CotangentError(
+            f"{op.name} was given a dzdy that is not like its result.",
+            "Give it the structure of the result, with numbers and arrays of the same shapes.",
+            **facts,
+        ) from None
+
+
 def _completed(dzdx: Any, x: Any) -> Any:
     """A cotangent without symbolic zeros in it, whose numbers are of Python where those of `x` are."""
     if dzdx is ZERO or dzdx is None:
@@ -331,6 +347,16 @@ def _as_op(value: Any) -> Op:
     return value if isinstance(value, Op) else op_const(value)
 
 
+def only_op(op: Any, lifter: str) -> None:
+    """Refuse what is no Op, in the name of a function that lifts Ops."""
+    if not isinstance(op, Op):
+        raise RuleError(
+            f"{lifter} was given {op!r}, which is no Op.",
+            f"Write {lifter.rpartition('.')[2]}(Op(f)) with f(*xs) -> (y, scaled_grad), or "
+            "lifted(f) for a plain function.",
+        )
+
+
 def compose_op(outer: Op, *inner: Op) -> Op:
     """The composition of Ops: ``outer(inner0(*xs), inner1(*xs), ...)``.
 
@@ -345,6 +371,11 @@ def compose_op(outer: Op, *inner: Op) -> Op:
     -------
     Op
 
+    Raises
+    ------
+    RuleError
+        If one of them is no Op.
+
     Examples
     --------
     >>> from backprop_lift import Op, compose_op
@@ -353,6 +384,9 @@ def compose_op(outer: Op, *inner: Op) -> Op:
     >>> compose_op(mul, square, square).grad(2.0)  # of x ** 4
     32.0
     """
+
+    for op in (outer, *inner):
+        only_op(op, "compose_op")
 
     def run(*xs: Any, **settings: Any) -> tuple[Any, Pullback]:
         runs = [op.pulled(xs, settings) for op in inner]

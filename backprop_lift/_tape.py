@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from .errors import TapeError
+from .errors import SpaceError, TapeError
 
 __all__ = ["Node", "Tape", "Token"]
 
@@ -87,6 +87,13 @@ class Token:
             outer = value._bvar_space
             self.shape, self.dtype, self.primal = outer.shape, outer.dtype, outer.primal
         elif hasattr(value, "dtype") and getattr(value.dtype, "kind", "O") in "fciu":
+            if isinstance(value, np.ndarray) and cls.__mul__ is not np.ndarray.__mul__:
+                raise SpaceError(
+                    f"A {cls.__module__}.{cls.__qualname__} has an arithmetic of its own, which "
+                    "is not known here.",
+                    "Work on a plain array: np.asarray(x) of a matrix, x.filled(0.0) of a masked "
+                    "array.",
+                )
             self.shape = value.shape
             self.dtype = value.dtype if value.dtype.kind in "fc" else _FLOAT
         elif isinstance(value, float):  # of a class of its own, such as an enum of floats

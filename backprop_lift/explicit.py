@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from . import _run
 from ._access import set_var
-from ._apply import applied, named_after, only_op
+from ._apply import applied, named_after
 from ._bvar import BVar, Named, bvar_at, input_var
 from ._cotangent import Accumulator
 from ._lift_op import checkpoint
-from ._op import Op
+from ._op import Op, only_op
 from ._registry import dotted_name
-from ._space import Space, add, one, register_space, space_of, zero
+from ._space import ZERO, Space, add, one, parts_of, rebuilt, register_space, space_of, zero
 from ._tape import CALL, Tape, Token
 from .errors import SpaceError
 
@@ -252,17 +252,25 @@ class _Run(_run._Run):
     def swept(self, nodes: Any, seeds: Any) -> list[Any]:
         slots = super().swept(nodes, seeds)
         for i, slot in enumerate(slots):
-            if self.spaces[i] is not None:
-                whole = slot.total() if slot.__class__ is Accumulator and slot.reached else slot
-                slots[i] = _completed(whole, self.xs[i])
+            if self.spaces[i] is not None and slot is not None:
+                gathered = slot.__class__ is Accumulator
+                if not gathered or slot.reached:
+                    slots[i] = _completed(slot.total() if gathered else slot, self.xs[i])
         return slots
 
 
 def _completed(dzdx: Any, x: Any) -> Any:
-    """The cotangent of a list in its length: what is missing at its end is zero."""
-    if isinstance(dzdx, list) and isinstance(x, list):
-        return [*map(_completed, dzdx, x), *map(zero, x[len(dzdx) :])]
-    return dzdx
+    """A cotangent without symbolic zeros, that of a list in the list's length."""
+    if dzdx is ZERO:
+        return zero(x)
+    parts = parts_of(dzdx)
+    if parts is None:
+        return dzdx
+    of = dict(parts_of(x) or ())
+    found = [(key, _completed(part, of.get(key))) for key, part in parts]
+    if isinstance(dzdx, list):
+        found += [(i, zero(of[i])) for i in range(len(dzdx), len(of))]
+    return rebuilt(dzdx, found)
 
 
 class _Given:
@@ -277,6 +285,10 @@ class _Given:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    def completed(self, dzdx: Any) -> Any:
+        """A cotangent of the value as the space expects it."""
+        return _completed(dzdx, self.value)
 
     def holding(self, key: Any, dzdpart: Any) -> Any:
         """A cotangent of the value, of which only the part at `key` is not zero."""

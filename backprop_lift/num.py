@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from . import _run
-from ._apply import applied, named_after, only_op
+from ._apply import applied, named_after
 from ._bvar import BVar
-from ._op import Op
+from ._op import Op, only_op
 from ._space import ZERO, Space, parts_of, rebuilt, register_space
 
 __all__ = ["Num", "backprop", "backprop_with", "eval_bp", "grad_bp", "lift_op"]

@@ -591,3 +591,14 @@ def test_methods_of_a_lifted_class_take_and_give_what_is_known_outside(mine):
     assert isinstance(twin(1.0), Rod)
     assert type(twin(1.0).points(2.0)) is np.ndarray
     assert type(twin(1.0).ends) is np.ndarray
+
+
+def squared_sine(v, k=1.0):
+    return math.sin(v * k) ** 2
+
+
+def test_function_given_to_a_function_with_a_rule_is_rebound(agrees):
+    integrate = pytest.importorskip("scipy.integrate")
+
+    assert agrees(lambda x: integrate.quad(squared_sine, 0.0, 2.0, args=(x,))[0], 0.83)
+    assert agrees(lambda x: integrate.quad(HOLDER.own, 0.0, x)[0], 0.83)

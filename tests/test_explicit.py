@@ -6,10 +6,12 @@ import pytest
 from backprop_lift import (
     Op,
     Space,
+    collect_var,
     explicit,
     grad_bp,
     lift_op,
     sequence_var,
+    set_var,
     space_of,
     view_var,
 )
@@ -154,6 +156,26 @@ def test_in_space_serves_parts_and_leaves_plain_values_alone():
 
     assert grad_bp(f, [3.0, 2.0]) == [2.0, 7.0]
     assert explicit.in_space(LARGEST, 3.0) == 3.0
+
+
+RECORDS = Space(
+    zero=lambda p: [0.0, 0.0],
+    add=lambda p, q: list(map(max, p, q)),
+    one=lambda p: [1.0, 1.0],
+)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda p: p[0] * 2.0 + p[0] * 5.0 + p[1], [5.0, 1.0]),
+        (lambda p: set_var(p, 0, p[1] * 2.0)[0] + p[1], [0.0, 2.0]),
+        (lambda p: sum(p) + sum(p), [1.0, 1.0]),
+        (lambda p: collect_var([p[0], 3.0])[0], [1.0, 0.0]),
+    ],
+)
+def test_explicit_spaces_see_complete_cotangents_of_parts(f, expected):
+    assert explicit.grad_bp(RECORDS, f, [3.0, 4.0]) == expected
 
 
 # Lists whose cotangents may be shorter

@@ -274,9 +274,9 @@ def test_rule_of_the_library_raises_no_alarm_in_3_seeds(entry):
 
 
 # What survives gives the same gradient: a conjugate left out where all is real, for one.
-@pytest.mark.parametrize("entry", [*mine, *OF_THE_LIBRARY[::3]], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [*mine, *OF_THE_LIBRARY[::4]], ids=lambda entry: entry.name)
 def test_no_mutant_with_another_gradient_is_found_right(entry):
-    report = check_mutants(entry.original, entry=entry)
+    report = check_mutants(entry.original, entry=entry, prove=False)
 
     assert report.caught or not list(mutants(entry))
     assert not report.missed, str(report)
@@ -296,7 +296,8 @@ def test_diagnosis_names_the_mistake_for_four_of_five_mutants():
     right, wrong = collections.Counter(), collections.Counter()
 
     for entry in mine:
-        for mutant, report in check_mutants(entry.original, entry=entry, diagnose=True).caught:
+        found = check_mutants(entry.original, entry=entry, diagnose=True, prove=False)
+        for mutant, report in found.caught:
             kinds = {finding.kind for finding in report.findings}
             if report.verdict == "wrong" and not report.refusals:
                 (right if kinds & SHOWN_AS[mutant.operator] else wrong)[mutant.operator] += 1
@@ -322,7 +323,7 @@ def test_mutants_leave_the_entry_itself_alone():
 
 def alone(f, **options):
     """Check the mutants of a function in a registry of its own."""
-    own = Registry()
+    own = Registry(parent=registry)
     lifted(f, into=own, **options)
     return check_mutants(f, entry=own[f])
 

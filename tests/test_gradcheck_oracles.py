@@ -113,6 +113,13 @@ def test_slope_is_flat_where_nothing_moves(f, x):
     assert slope(line_of(f, x), ONE).shape == "flat"
 
 
+def test_slope_is_flat_between_steps_however_far_they_climb():
+    found = slope(line_of(lambda x: math.floor(365.25 * x), 1957.4), ONE, thorough=True)
+
+    assert (found.shape, found.value) == ("flat", 0.0)
+    assert found.seen == "the result moves in steps"
+
+
 def test_slope_does_not_trust_rounding_that_repeats_at_small_steps():
     # 1 - cos x is constant over the smallest steps, and looks smooth there with slope -1.
     found = slope(line_of(lambda x: (1 - np.cos(x)) / x**2, 1e-4), ONE, thorough=True, scale=0.73)

@@ -1,9 +1,13 @@
 """Verdicts of the gradient checker, on functions and rules made for each of them."""
 
 import dataclasses
+import importlib
 import itertools
 import json
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -735,3 +739,55 @@ def test_script_repeats_the_call_that_failed():
 
     assert scope["report"].name == "numpy.hypot"
     assert scope["sample"].args[0][0] == 3.0
+
+
+BROKEN = """
+import numpy as np
+
+from backprop_lift import lifted
+
+
+@lifted(grad=lambda dzdy, u, v: (dzdy * v, 2 * dzdy * u))
+def product(u, v):
+    return u * v
+
+
+@lifted(grad=lambda dzdy, x: np.transpose(dzdy) * 2 * x)
+def squares(x, scale=1.0):
+    return x * x
+
+
+@lifted(derivative=lambda x: -np.cos(x))
+def sine(x):
+    return np.sin(x)
+"""
+
+
+def test_scripts_show_broken_rules_again_by_themselves(tmp_path, monkeypatch):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    broken = importlib.import_module("broken")
+    monkeypatch.delitem(sys.modules, "broken")
+    monkeypatch.setitem(sys.modules, "broken", broken)
+    calls = {
+        broken.product: Sample((3.0, np.float32(2.0))),
+        broken.squares: Sample((np.array([[1.0, 2.0], [3.0, np.inf]]),), {}, "", ("x",)),
+        broken.sine: Sample(({"a": 1.0}["a"],)),
+    }
+    scripts = [script(f, check_sample(f, sample)) for f, sample in calls.items()]
+    together = "\n".join(scripts)
+
+    done = subprocess.run(
+        [sys.executable, "-c", together],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "broken.product: wrong" in done.stdout
+    assert "the cotangent of v is exactly 2 times too large" in done.stdout
+    assert "broken.squares: wrong" in done.stdout
+    assert "the cotangent of x has the wrong sign" in done.stdout
+    assert all(text.startswith("# broken.") for text in scripts)

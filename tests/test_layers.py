@@ -17,7 +17,7 @@ PACKAGE = Path(backprop_lift.__file__).parent
 # Each layer may import from itself and from those before it. A folder stands for all its modules.
 LAYERS = [
     ["errors"],
-    ["_effect"],
+    ["_effect", "_parts"],
     ["_space", "_op", "_registry"],
     ["_isomorphism", "_path", "_special"],
     ["_tape"],

@@ -91,6 +91,9 @@ ODD = {
             def __getitem__(self, i):
                 return self.k * i
 
+            def __add__(self, other):
+                return Scale(self.k + other.k)
+
             @property
             def double(self):
                 return self.k * 2
@@ -183,6 +186,7 @@ ODD = {
             return x**0.5
     """,
     "parts/deep.py": '''
+        import ctypes
         import dataclasses
         import enum
         import functools
@@ -263,6 +267,10 @@ ODD = {
 
         def name_of_the_unit():
             return "m"
+
+
+        def through_c(x):
+            return ctypes.c_double(x).value * 1.0
 
 
         def __getattr__(name):
@@ -433,6 +441,10 @@ def test_methods_properties_and_operators_are_differentiable(odd):
     assert grad_bp(lambda k: odd.Scale(k)(3.0) + odd.Scale(k).double + odd.Scale(k)[4], 1.0) == 9.0
 
 
+def test_operators_between_objects_are_differentiable(odd):
+    assert grad_bp(lambda k: (odd.Scale(k) + odd.Scale(2 * k))(5.0), 1.0) == 15.0
+
+
 def test_static_and_class_methods_are_differentiable(odd):
     assert grad_bp(odd.Scale.thrice, 1.0) == 3.0
     assert grad_bp(lambda k: odd.Scale.twice(k)(5.0), 1.0) == 10.0
@@ -462,8 +474,15 @@ def test_a_subclass_of_a_mirrored_class_is_one_of_its_own(odd):
 def test_a_method_that_was_not_found_right_refuses(odd):
     assert odd.Circle(2.0).through_c() == 2.0
     assert odd.Circle.through_c.__doc__.startswith("not differentiable: ")
-    with pytest.raises(NoGradientError, match=r"Circle\.through_c has no gradient"):
+    with pytest.raises(NoGradientError, match=r"Circle\.through_c has no gradient") as caught:
         grad_bp(lambda r: odd.Circle(r).through_c(), 2.0)
+    assert caught.value.facts["called"].startswith(f"{__file__}:")
+
+
+def test_a_refusal_says_where_the_stub_was_called(deep):
+    with pytest.raises(NoGradientError, match="through_c has no gradient") as caught:
+        grad_bp(deep.through_c, 2.0)
+    assert caught.value.facts["called"].startswith(f"{__file__}:")
 
 
 def test_a_class_that_was_not_found_right_refuses_bvars(odd):

@@ -1,5 +1,6 @@
 """What editors and type checkers see of a mirror."""
 
+import dataclasses
 import importlib.util
 import subprocess
 import sys
@@ -107,9 +108,9 @@ def test_a_class_shows_methods_properties_and_operators():
     assert "    def __init__(self, size: float | BVar) -> None: ..." in text
     assert "    @property\n    def half(self) -> float | Any: ..." in text
     assert "    @staticmethod\n    def unit(name: str) -> str: ..." in text
-    assert "    @classmethod\n    def of_two(cls, size: float | BVar) -> Any: ..." in text
+    assert "    @classmethod\n    def of_two(cls, size: float | BVar) -> Body: ..." in text
     assert "    def __len__(self) -> int | Any: ..." in text
-    assert "    def __add__(self, other: Any) -> Any: ..." in text
+    assert "    def __add__(self, other: Body) -> Body: ..." in text
 
 
 def test_a_method_says_why_it_is_not_differentiable_and_what_it_does():
@@ -121,6 +122,19 @@ def test_a_method_says_why_it_is_not_differentiable_and_what_it_does():
 def test_a_class_has_the_bases_that_the_mirror_has():
     assert "class Ball(Body):" in _stub("Ball", "Body")
     assert "class Ball:" in _stub("Ball")
+
+
+def test_a_base_of_another_module_is_imported_under_a_private_name():
+    ball = dataclasses.replace(LINES[0], home="m.balls.Ball")
+    pages = (
+        Page("m", (LINES[1],), (), ("Body",), (), True, ""),
+        Page("m.balls", (ball,), (), ("Ball",), (), False, ""),
+    )
+
+    text = stub(pages[1], Plan("m", "m", "1.0", "m_bp", "MIT", pages, {}))
+
+    assert "from . import Body as _Body\n" in text
+    assert "class Ball(_Body):" in text
 
 
 def test_docstrings_are_copied_only_where_there_is_a_licence():

@@ -4,6 +4,7 @@ import math
 import operator
 import pickle
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from backprop_lift import (
     ZERO,
     Op,
+    backprop,
     bp_op,
     collect_var,
     compose_op,
@@ -281,6 +283,75 @@ def test_lifted_op_takes_complex_values_that_it_knows():
     found = grad_bp(lambda z: abs(lift_op(square)(z)), 1 + 2j)
 
     assert found == pytest.approx(grad_bp(lambda z: abs(z * z), 1 + 2j))
+
+
+@pytest.mark.parametrize(
+    ("op", "xs", "dzdy"),
+    [
+        (SQUARE, (2.0,), np.ones(3)),
+        (SQUARE, (np.ones(2),), 1.0),
+        (SQUARE, (np.ones(2),), np.ones(3)),
+        (SQUARE, (2.0,), "one"),
+        (op_tup, (1.0, 2.0), (1.0,)),
+        (op_tup, (1.0, 2.0), 1.0),
+    ],
+)
+def test_op_refuses_a_cotangent_that_is_not_like_its_result(op, xs, dzdy):
+    with pytest.raises(CotangentError, match="was given a dzdy that is not like its result"):
+        op.grad_with(dzdy, *xs)
+
+
+def test_op_completes_the_cotangent_that_it_is_given():
+    parts = Op(lambda x: ({"a": x, "b": 2 * x}, lambda dzdy: dzdy["a"] + 2 * dzdy["b"]))
+
+    assert parts.grad_with({"b": 1.0}, 3.0) == 2.0
+    assert SQUARE.grad_with(ZERO, 3.0) == 0.0
+
+
+@pytest.mark.parametrize("ops", [(abs, SQUARE), (SQUARE, abs), (SQUARE, 3.0)])
+def test_composition_wants_ops(ops):
+    with pytest.raises(RuleError, match=r"compose_op was given .* which is no Op"):
+        compose_op(*ops)
+
+
+@pytest.mark.parametrize("name", ["not a name", "", "a..b", 3])
+def test_lift_op_wants_a_name(name):
+    with pytest.raises(RuleError, match="for a name, which is none"):
+        lift_op(SQUARE, name=name)
+
+
+def test_bp_op_wants_a_function():
+    with pytest.raises(RuleError, match=r"bp_op was given 3.0, which is not callable"):
+        bp_op(3.0)
+
+
+def _assigned(v):
+    v[0] = v[1] * 3
+    return np.sum(v * v)
+
+
+@pytest.mark.parametrize(
+    ("f", "xs"),
+    [
+        (lambda x: (x * 2, x**2), (3.0,)),
+        (lambda x: {"a": x * 2, "b": [x, 1.0, "text"]}, (3.0,)),
+        (lambda x: 5.0, (3.0,)),
+        (lambda x: x, (np.ones(2),)),
+        (lambda x: x[1:], (np.arange(3.0),)),
+        (lambda x, y: x * 2, (3.0, 4.0)),
+        (lambda v: v[0] * v[1], ([2.0, 3.0],)),
+        (lambda text, x: x * len(text), ("abc", 2.0)),
+        (lambda n: n * 2.0, (3,)),
+        (lambda x: np.sum(x * x), (np.ones(3, np.float32),)),
+        (lambda z: abs(z) ** 2, (1 + 2j,)),
+        (lambda v: np.sum(v), (np.zeros(0),)),
+        (lambda x: x * x, (Fraction(1, 3),)),
+        (lambda x: x * 2 if x > 0 else x * 5, (-3.0,)),
+        (_assigned, (np.arange(3.0),)),
+    ],
+)
+def test_bp_op_lifted_is_the_function_for_every_kind_of_value(f, xs):
+    assert repr(backprop(lift_op(bp_op(f)), *xs)) == repr(backprop(f, *xs))
 
 
 def test_lift_op_wants_an_op():

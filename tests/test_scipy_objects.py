@@ -101,18 +101,27 @@ def test_minimum_of_several_variables_is_a_root_of_the_gradient():
     "minimum",
     [
         lambda a: solved(optimize.minimize_scalar, lambda x: abs(x - a)).x,
-        lambda a: solved(
-            optimize.minimize_scalar, lambda x: (x - a) ** 2, bounds=(-1, 1), method="bounded"
-        ).x,
-        lambda a: solved(
-            optimize.minimize, lambda x: np.sum((x - a) ** 2), [0.0, 0.0], bounds=[(0, 1), (0, 5)]
-        ).x,
-        lambda a: solved(
-            optimize.minimize,
-            lambda x: np.sum((x - a) ** 2),
-            [0.0, 0.0],
-            constraints={"type": "eq", "fun": lambda x: x[0] - 1},
-        ).x,
+        lambda a: (
+            solved(
+                optimize.minimize_scalar, lambda x: (x - a) ** 2, bounds=(-1, 1), method="bounded"
+            ).x
+        ),
+        lambda a: (
+            solved(
+                optimize.minimize,
+                lambda x: np.sum((x - a) ** 2),
+                [0.0, 0.0],
+                bounds=[(0, 1), (0, 5)],
+            ).x
+        ),
+        lambda a: (
+            solved(
+                optimize.minimize,
+                lambda x: np.sum((x - a) ** 2),
+                [0.0, 0.0],
+                constraints={"type": "eq", "fun": lambda x: x[0] - 1},
+            ).x
+        ),
     ],
 )
 def test_minimum_refuses_to_be_differentiated_where_it_is_not_stationary(minimum):
@@ -184,7 +193,9 @@ def test_solution_of_an_initial_value_problem_is_that_of_the_sensitivity(method)
 def test_implicit_solver_is_refused():
     with pytest.raises(NoGradientError, match="explicit"):
         grad_bp(
-            lambda a: solved(integrate.solve_ivp, lambda t, y: -a * y, (0, 1), [1.0], "BDF").y[0, -1],
+            lambda a: solved(integrate.solve_ivp, lambda t, y: -a * y, (0, 1), [1.0], "BDF").y[
+                0, -1
+            ],
             0.7,
         )
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_lift import ZERO, Space, add, grad_bp, one, register_space, space_of, zero
-from backprop_lift.errors import SpaceError
+from backprop_lift.errors import LiftError, SpaceError
 
 
 class Point(NamedTuple):
@@ -387,3 +387,31 @@ def test_register_space_refuses_a_second_space_unless_told_to_replace(interval):
 def test_space_of_numbers_is_exact_for_exact_numbers():
     assert grad_bp(lambda x: x * x, fractions.Fraction(1, 3)) == fractions.Fraction(2, 3)
     assert grad_bp(lambda x: x * x, decimal.Decimal("0.1")) == decimal.Decimal("0.2")
+
+
+class Named(np.ndarray):
+    """An array with a name and the arithmetic of arrays."""
+
+
+def test_arrays_of_a_subclass_are_arrays():
+    gradient = grad_bp(lambda v: np.sum(v * v), np.arange(3.0).view(Named))
+
+    assert type(gradient) is Named
+    assert gradient.tolist() == [0.0, 2.0, 4.0]
+
+
+class Matrix(np.ndarray):
+    """Its product is that of matrices, as that of `numpy.matrix`."""
+
+    def __mul__(self, other):
+        return self @ other
+
+
+@pytest.mark.parametrize(
+    "value", [np.ma.array([1.0, 2.0], mask=[False, True]), np.eye(2).view(Matrix)]
+)
+def test_arrays_with_an_arithmetic_of_their_own_are_refused(value):
+    with pytest.raises(SpaceError, match="has an arithmetic of its own"):
+        grad_bp(np.sum, value)
+    with pytest.raises(LiftError):
+        grad_bp(lambda v: np.sum(v * value), np.asarray(value))

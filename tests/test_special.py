@@ -166,3 +166,17 @@ def test_operators_of_integers_are_constants():
     assert (
         grad_bp(lambda n: (n | 1) + (n & 1) + (n ^ 1) + (n << 1) + (n >> 1) + ~n + n // 2, 6) == 0
     )
+
+
+def test_comparison_that_a_class_defines_keeps_the_gradient_of_what_it_returns():
+    @dataclasses.dataclass
+    class Length:
+        x: float
+
+        def __lt__(self, other):
+            return Length(self.x * other.x)
+
+    dzda, dzdb = grad_bp(lambda a, b: (a < b).x, Length(2.0), Length(3.0))
+
+    assert (dzda.x, dzdb.x) == (3.0, 2.0)
+    assert grad_bp(lambda a: a.x if a == Length(2.0) else 0.0, Length(2.0)).x == 1.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._attributes import found_in_class
 from .._buffer import Buffer, call, call_ufunc, contents_of, fresh
-from .._bvar import BVar, has_bvar, unlifted
+from .._bvar import PLAIN_TYPES, BVar, has_bvar, unlifted
 from .._collecting import collect_array
 from .._lift import lifted
 from .._registry import Registry
@@ -23,6 +23,13 @@ from .standing_in import representative
 from .world import World
 
 __all__ = ["GuardedClass", "around", "guarded", "scattering"]
+
+
+# What stands for nothing else, or stays what it is: a solver's twin calls a rebound function on
+# BVars.
+_PASSED: Final = (frozenset(PLAIN_TYPES) - {type}) | {
+    BVar, Buffer, list, tuple, types.FunctionType
+}  # fmt: skip
 
 
 def around(world: World, original: Any, twin: Any) -> Any:
@@ -43,10 +50,8 @@ def around(world: World, original: Any, twin: Any) -> Any:
             args = tuple(map(_arrayed, args))
         elif takes_numbers:
             args = tuple(map(_number, args))
-        # a rebound function stays what it is: a solver's twin calls it on BVars
-        args = tuple(
-            [x if isinstance(x, types.FunctionType) else world.original_of(x) for x in args]
-        )
+        if not _PASSED.issuperset(map(type, args)):
+            args = tuple([x if _stays(x) else world.original_of(x) for x in args])
         return call(twin, *args, **kwargs)
 
     is_ufunc = isinstance(original, np.ufunc)
@@ -60,6 +65,10 @@ def around(world: World, original: Any, twin: Any) -> Any:
             setattr(made, name, getattr(original, name))
         made.at = scattering(original)
     return made
+
+
+def _stays(value: Any) -> bool:
+    return value.__class__ in _PASSED
 
 
 def _arrayed(value: Any) -> Any:
@@ -85,11 +94,15 @@ def _number(value: Any) -> Any:
 _own: Final = Registry()
 
 
-@lifted(grad={"part": lambda dzdy, index: dzdy[index]}, ignores=("shape",), complex=True, into=_own)
 def _scattered(part: Any, index: Any, shape: Any) -> Any:
     total = np.zeros(shape, np.result_type(part))
     np.add.at(total, index, part)
     return total
+
+
+lifted(grad={"part": lambda dzdy, index: dzdy[index]}, ignores=("shape",), complex=True, into=_own)(
+    _scattered
+)
 
 
 def scattering(ufunc: Any) -> Callable[..., None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import types
 import weakref
 from typing import Any, Final
@@ -41,20 +40,23 @@ class Functions:
         self.world = world
         self.names: dict[int, Names] = {}
         self.known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self.ready: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.cells: list[_Cell] = []
         self.remembering: list[Any] = []
-        self.lock = threading.RLock()
 
     def rebound(self, value: Any) -> Any:
         """A function with its names bound to twins; None if it has no Python body."""
         function = with_body(value)
         if function is None:
             return None
-        known = self.known.get(function)
-        if known is None:
-            with self.lock:
-                known = self.known.get(function) or self._made(function)
-        return known
+        found = self.ready.get(function)
+        if found is None:
+            with self.world.once:
+                found = self.known.get(function)
+                if found is None:
+                    found = self._made(function)
+                    self.world.once.show(self.ready, function, found)
+        return found
 
     def _made(self, function: types.FunctionType) -> Any:
         root = (function.__module__ or "").partition(".")[0]

@@ -22,7 +22,7 @@ from .library import no_pool
 from .modules import LEFT_ALONE, OPAQUE, OURS, root_of
 from .world import World
 
-__all__ = ["ORIGINAL", "Classes"]
+__all__ = ["ORIGINAL", "Classes", "by_class_statement", "original_of_view"]
 
 # The slot in which a view keeps the object that it is a view of.
 ORIGINAL: Final = "_original_of_view"
@@ -44,26 +44,39 @@ _BY_CLASS_STATEMENT: Final = 1 << 9
 _MUTABLE: Final = (list, dict, set)
 
 
+def by_class_statement(cls: type) -> bool:
+    """Was a class made by a class statement, not in C?"""
+    return cls.__flags__ & _BY_CLASS_STATEMENT != 0
+
+
 class Classes:
     """The rebound classes of a world, and the views of its objects."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.lifted: dict[type, Any] = {}
+        self.ready: dict[type, Any] = {}
         self.views: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def class_of(self, cls: type) -> Any:
         """A subclass of a class with rebound methods, or the class itself where there are none."""
-        known = self.lifted.get(cls)
-        if known is not None:
-            return known
+        found = self.ready.get(cls)
+        if found is None:
+            with self.world.once:
+                found = self.lifted.get(cls)
+                if found is None:
+                    found = self._lifted(cls)
+                    self.world.once.show(self.ready, cls, found)
+        return found
+
+    def _lifted(self, cls: type) -> Any:
         self.lifted[cls] = cls
         root = root_of(cls)
         if (
             root in LEFT_ALONE | OURS | OPAQUE
             or root == "numpy"
             or issubclass(cls, _NEVER)
-            or not cls.__flags__ & _BY_CLASS_STATEMENT
+            or not by_class_statement(cls)
             or hasattr(cls, ORIGINAL)
         ):
             return cls
@@ -128,7 +141,7 @@ class Classes:
             return functools.partialmethod(lift(member.func), *member.args, **member.keywords)
         if isinstance(member, functools.singledispatchmethod):
             return self.world.dispatching_method(member)
-        if hasattr(type(member), "__get__") and type(member).__flags__ & _BY_CLASS_STATEMENT:
+        if hasattr(type(member), "__get__") and by_class_statement(type(member)):
             view = self.view_of(member)
             return None if view is member else view
         return None
@@ -167,9 +180,7 @@ class Classes:
         def __getattribute__(cls: Any, name: str) -> Any:  # noqa: N807
             value = meta.__getattribute__(cls, name)
             kind = value.__class__
-            if kind in _MUTABLE or (
-                kind.__flags__ & _BY_CLASS_STATEMENT and not isinstance(value, type)
-            ):
+            if kind in _MUTABLE or (by_class_statement(kind) and not isinstance(value, type)):
                 return world.entering(value)
             return value
 

@@ -7,7 +7,6 @@ still counts; the package itself is never touched. Everything is made once, when
 from __future__ import annotations
 
 import builtins
-import collections
 import functools
 import types
 from collections.abc import Callable
@@ -15,18 +14,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import Buffer
-from .._bvar import PLAIN_TYPES, BVar, bare
+from .._bvar import PLAIN_TYPES, bare
 from .._registry import Registry
-from .._space import is_record, parts_of, rebuilt
 from . import arrays, vectorized
 from .around import GuardedClass, around, guarded
 from .classes_of_numbers import stand_in_class
+from .entrance import CONTAINERS, Entrance
 from .functions import Functions
 from .library import dispatcher, pool, writes_texts
 from .modules import OPAQUE, view_of_module
 from .names import Names
-from .objects import ORIGINAL, Classes, original_of_view
+from .objects import ORIGINAL, Classes, by_class_statement, original_of_view
+from .once import Once
 from .python import refuse_printed
 from .standing_in import representative, stand_in_of
 from .state import State
@@ -34,14 +33,14 @@ from .state import State
 __all__ = ["Names", "Rebinder"]
 
 _PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
-_CONTAINERS: Final = (list, tuple, dict, collections.OrderedDict, collections.defaultdict)
 
 
-class Rebinder:
+class Rebinder(Entrance):
     """All that is rebound under one registry; everything is made once."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
+        self.once = Once()
         self.functions = Functions(self)
         self.modules: dict[Any, Any] = {}
         self.classes = Classes(self)
@@ -67,13 +66,11 @@ class Rebinder:
     def _lifted_builtin(self, value: Any) -> Any:
         if not callable(value):
             return value
-        stand_in = self._stand_in(value)
+        stand_in = self.stand_in(value)
         if stand_in is not None:
             return stand_in
         entry = self.registry.find(value)
         return value if entry is None else self._with_rule(value, entry.twin)
-
-    # Entering and leaving
 
     def refresh(self) -> None:
         """Forget what the modules have bound anew since."""
@@ -89,98 +86,9 @@ class Rebinder:
         self.functions.lend_changed()
         self.state.settle()
 
-    def entering(self, value: Any) -> Any:
-        """A value from outside as rebound code sees it."""
-        cls = value.__class__
-        if cls in _PLAIN_TYPES and cls is not type:
-            return value
-        if cls is BVar:
-            return self._opened(value)
-        if cls is Buffer:
-            return value
-        if cls in _CONTAINERS:
-            return self.lifted_container(value)
-        if isinstance(value, types.FunctionType):
-            return self._lifted_function(value)
-        if isinstance(value, types.MethodType):
-            return self._lifted_method(value)
-        if isinstance(value, functools.partial):
-            return functools.partial(
-                self.entering(value.func),
-                *map(self.entering, value.args),
-                **{k: self.entering(v) for k, v in value.keywords.items()},
-            )
-        if isinstance(value, types.ModuleType) or (
-            callable(value) and not cls.__flags__ & (1 << 9)
-        ):
-            return self.lifted_value(value)
-        if isinstance(value, type):
-            return self.lifted_value(value)
-        return self._lifted_object(value)
-
-    def _opened(self, v: BVar) -> Any:
-        """A BVar of a container or record as one of BVars."""
-        root = representative(v)
-        if root.__class__ is list or root.__class__ is tuple:
-            opened = root.__class__(map(self.entering, v))
-            return self.state.opened(v, opened) if root.__class__ is list else opened
-        if root.__class__ is dict:
-            return self.state.opened(v, {key: self.entering(v[key]) for key in root})
-        lifted = self.classes.class_of(root.__class__) if is_record(root) else root.__class__
-        if lifted is root.__class__:
-            return v
-        twin = object.__new__(lifted)
-        for name, _ in parts_of(root) or ():
-            object.__setattr__(twin, name, self.entering(getattr(v, name)))
-        return self.state.opened(v, twin) if hasattr(twin, "__dict__") else twin
-
-    def lifted_container(self, container: Any) -> Any:
-        """A container of functions or objects as one of lifted ones; others as they are."""
-        values = container.values() if isinstance(container, dict) else container
-        if container.__class__ is not tuple:
-            self.state.lend(container)
-        if _PLAIN_TYPES_ONLY(map(type, values)):
-            return container
-        parts = list(parts_of(container) or ())
-        lifted = [(key, self.entering(part)) for key, part in parts]
-        if all(a is b for (_, a), (_, b) in zip(lifted, parts, strict=True)):
-            return container
-        copy = rebuilt(container, lifted)
-        return copy if container.__class__ is tuple else self.state.copied(container, copy)
-
-    def _lifted_object(self, value: Any) -> Any:
-        stand_in = self._stand_in(value)
-        if stand_in is not None:
-            return stand_in
-        if isinstance(value, np.vectorize):
-            return self.lifted_value(value)
-        if value.__class__.__flags__ & (1 << 9):
-            return self.classes.view_of(value)
-        if value.__class__.__hash__ is None or isinstance(value, (set, bytearray)):
-            self.state.lend(value)
-        return value
-
     def is_view(self, value: Any) -> bool:
         """Is a value an object of a rebound class?"""
         return hasattr(type(value), ORIGINAL)
-
-    def _lifted_function(self, value: types.FunctionType) -> Any:
-        """A function that may live for this call only."""
-        if isinstance(value.__globals__, Names) or id(value) in self.originals:
-            return value
-        entry = self.registry.find(value)
-        if entry is not None and entry.kind != "composite":
-            return self.lifted_value(value)
-        found = dispatcher(self, value) or self._stand_in(value)
-        return self.rebound(value) or value if found is None else found
-
-    def _lifted_method(self, value: types.MethodType) -> Any:
-        owner = self.entering(value.__self__)
-        function = value.__func__
-        name = getattr(function, "__name__", "")
-        if owner is not value.__self__ and getattr(type(value.__self__), name, None) is function:
-            return getattr(owner, name)
-        return types.MethodType(self.entering(function), owner)
 
     # Values by what they are
 
@@ -191,14 +99,14 @@ class Rebinder:
             return value
         if isinstance(value, types.ModuleType):
             return self.lifted_module(value)
-        if cls in _CONTAINERS:
+        if cls in CONTAINERS:
             return self.lifted_container(value)
         if not callable(value) or (
-            cls.__flags__ & (1 << 9)
+            by_class_statement(type(value))
             and not isinstance(value, (type, functools.partial, np.vectorize))
             and self.classes.class_of(cls) is not cls
         ):
-            return self._lifted_object(value)
+            return self.lifted_object(value)
         known = self.twins.get(id(value))
         if known is not None and known[0] is value:
             return known[1]
@@ -269,7 +177,8 @@ class Rebinder:
             return self.builtins[cls.__name__]
         return self.lifted_value(cls) if cls in arrays.CONVERSIONS else self.classes.class_of(cls)
 
-    def _stand_in(self, value: Any) -> Any:
+    def stand_in(self, value: Any) -> Any:
+        """What stands in for a value; None where nothing does."""
         if isinstance(value, type) and value in _CLASSES_OF_NUMBERS:
             return self._class_of_numbers(value)
         stand_in = stand_in_of(value, self)
@@ -307,7 +216,7 @@ class Rebinder:
         return made
 
     def _lifted_callable(self, value: Any) -> Any:
-        stand_in = self._stand_in(value)
+        stand_in = self.stand_in(value)
         if stand_in is None:
             stand_in = pool(value) or dispatcher(self, value)
         if stand_in is not None:
@@ -328,7 +237,7 @@ class Rebinder:
                 **{k: self.lifted_value(v) for k, v in value.keywords.items()},
             )
         if isinstance(value, types.MethodType):
-            return self._lifted_method(value)
+            return self.lifted_method(value)
         function = self.rebound(value)
         if function is not None:
             return function
@@ -377,4 +286,3 @@ class Rebinder:
 
 
 _CLASSES_OF_NUMBERS: Final = frozenset({float, int, complex, *arrays.CONVERSIONS})
-_PLAIN_TYPES_ONLY: Final = (_PLAIN_TYPES - {type}).issuperset

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from .._registry import Registry
+from .once import Once
 
 __all__ = ["Settlement", "World"]
 
@@ -35,6 +36,8 @@ class World(Protocol):
     registry : Registry
     originals : dict
         From the identity of a lifted value to it and its original.
+    once : Once
+        Under which functions and classes are rebound.
     builtins : dict
         Python's builtins, lifted.
     watched : list
@@ -42,6 +45,7 @@ class World(Protocol):
     """
 
     registry: Registry
+    once: Once
     builtins: dict[str, Any]
     watched: list[tuple[Any, str, Any]]
     originals: dict[int, tuple[Any, Any]]
@@ -49,6 +53,7 @@ class World(Protocol):
     @property
     def state(self) -> Settlement:
         """What the composite that runs in this thread has been lent."""
+        ...
 
     def lifted_value(self, value: Any) -> Any:
         """What a name stands for in rebound code; it is kept."""
@@ -67,6 +72,7 @@ class World(Protocol):
 
     def is_view(self, value: Any) -> bool:
         """Is a value an object of a rebound class?"""
+        ...
 
     def dispatching_method(self, member: Any) -> Any:
         """A `functools.singledispatchmethod` as a method that looks through BVars."""

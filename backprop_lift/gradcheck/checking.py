@@ -107,6 +107,7 @@ def check(
     diagnose: bool = True,
     tolerance: float = TOLERANCE,
     second_order: bool = True,
+    stop: bool = False,
 ) -> Report:
     """Check the gradient of a function at all its samples.
 
@@ -132,6 +133,8 @@ def check(
     second_order : bool, optional
         Differentiate the gradient of a rule, at the first call that is not large, and compare?
         What refuses to be differentiated twice may.
+    stop : bool, optional
+        Leave the other samples at the first that is found wrong?
 
     Returns
     -------
@@ -155,6 +158,10 @@ def check(
         }
         one = check_sample(f, sample, **options)
         report.extend(one)
+        if stop and (any(one.failures()) or one.verdict == "wrong"):
+            break
+        if one.problems and one.problems[-1].text == _late(seconds):
+            break  # as the others would
         if _wants_another(one):
             # Examples are fond of zeros, ones and corners; a step aside there is evidence.
             rng = np.random.default_rng((seed, index))
@@ -246,10 +253,14 @@ def check_sample(
             options["tolerance"] = tolerance
             CallCheck(_callable(f), sample, run, entry, report, **options).run_all()
     except TimeIsUp:
-        report.problems.append(Problem("untold", f"it took longer than {seconds} seconds"))
+        report.problems.append(Problem("untold", _late(seconds)))
     except UntoldError as reason:
         report.problems.append(Problem("untold", str(reason)))
     return report
+
+
+def _late(seconds: float | None) -> str:
+    return f"it took longer than {seconds} seconds"
 
 
 def _callable(f: Any) -> Any:

@@ -90,6 +90,7 @@ def check_mutants(
     entry: Entry | None = None,
     seed: int = 0,
     diagnose: bool = False,
+    prove: bool = True,
 ) -> MutationReport:
     """Break the rule of a function in every way that applies, and check each of them.
 
@@ -103,6 +104,9 @@ def check_mutants(
         Of the function, where it is not that of the registry.
     diagnose : bool, optional
         Look for the mistake of each mutant, as if it were not known?
+    prove : bool, optional
+        Look for a call that tells what no sample does, or for a proof that none can? Without it,
+        such mutants are left out of the report.
 
     Returns
     -------
@@ -115,14 +119,14 @@ def check_mutants(
     report = MutationReport(entry.name)
     survivors = []
     for mutant in mutants(entry, dict.fromkeys(a.partition("[")[0] for a in unbroken.arguments)):
-        broken = check(f, samples, entry=mutant.entry, diagnose=diagnose, **options)
+        broken = check(f, samples, entry=mutant.entry, diagnose=diagnose, stop=True, **options)
         if not broken.right or len(broken.refusals) > len(unbroken.refusals):
             report.caught.append((mutant, broken))
         elif _same(unbroken, broken):
             survivors.append(mutant)
         else:
             report.missed.append((mutant, broken))
-    if survivors:
+    if survivors and prove:
         court = _Court(f, entry, unbroken.samples, report, seed)
         for mutant in survivors:
             court.judge(mutant)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .levels import RATIO, Level, consistent, level_at, spread_of
 from .lines import Line
 
-__all__ = ["Shape", "Slope", "slope"]
+__all__ = ["IN_STEPS", "Shape", "Slope", "slope"]
 
 Vector = npt.NDArray[np.float64]
 Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
@@ -26,6 +26,9 @@ Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
 _FIRST_STEP: Final = 2.0**-5
 _LEVELS: Final = 15
 _SETTLED: Final = 1e-7
+IN_STEPS: Final = "the result moves in steps"
+# Size of a step in a result, relative to it, that is no rounding.
+_MEANT: Final = 1e-8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ def _concluded(line: Line, levels: list[Level]) -> Slope:
         return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
     if all(level.left == level.right == 0.0 for level in both):
         return Slope(0.0, best.noise, 0.0, 0.0, "flat", best.step, "the result does not move")
+    steps = _steps(line, both, best)
+    if steps is not None:
+        return steps
     kink = _kink(both, spread)
     if kink is not None:
         return kink
@@ -123,6 +129,21 @@ def _concluded(line: Line, levels: list[Level]) -> Slope:
     if best.error > 0.1 * max(abs(best.twice), 1e3 * best.noise):
         shape = "rough"
     return Slope(best.twice, best.error, best.left, best.right, shape, best.step)
+
+
+def _steps(line: Line, levels: list[Level], best: Level) -> Slope | None:
+    """A result that moves in steps, as a floor does: still near the point, however far it climbs.
+
+    Results rounded to many digits move in steps too; those are too small to be meant.
+    """
+    still = [level for level in levels if level.left == level.right == 0.0]
+    if len(still) < 3 or not levels[-1].left == levels[-1].right == 0.0:
+        return None
+    climb = abs(best.twice)
+    size = float(np.linalg.norm(line.result[line.finite]))
+    if climb * still[0].step <= _MEANT * size or 160 * still[2].noise >= climb:
+        return None
+    return Slope(0.0, still[0].noise, 0.0, 0.0, "flat", still[0].step, IN_STEPS)
 
 
 def _kink(levels: list[Level], spread: float) -> Slope | None:

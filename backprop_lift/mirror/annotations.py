@@ -7,6 +7,7 @@ import datetime
 import inspect
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,7 +20,21 @@ __all__ = ["ANY", "BVAR", "Imports", "annotation_text", "hints_of", "is_numeric"
 ANY: Final = "Any"
 # A BVar says what it holds to type checkers that know it as a generic class.
 BVAR: Final = "BVar[Any]" if hasattr(BVar, "__class_getitem__") else "BVar"
-Imports = set[str]
+
+
+class Imports(set[str]):
+    """The imports that a stub needs, and what classes are called in it.
+
+    Parameters
+    ----------
+    named : callable, optional
+        What a class of the mirror is called; empty for others.
+    """
+
+    def __init__(self, named: Callable[[type], str] = lambda cls: "") -> None:
+        super().__init__()
+        self.named = named
+
 
 _SIMPLE: Final = {
     float: "float", int: "int", complex: "complex", bool: "bool", str: "str", bytes: "bytes",
@@ -61,6 +76,8 @@ def _text(annotation: Any, imports: Imports) -> str | None:
         isinstance(annotation, type) and annotation in _SIMPLE
     ):
         return _SIMPLE[annotation]
+    if isinstance(annotation, type) and (name := imports.named(annotation)):
+        return name
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is np.ndarray or origin is np.ndarray:
         imports.update({"from numpy.typing import NDArray", "from typing import Any"})

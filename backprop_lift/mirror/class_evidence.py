@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import time
 from typing import Any, Final
 
+import numpy as np
+
 from .._registry import Registry
 from ..gradcheck import Sample
+from ..gradcheck.samples import perturbed
 from .drawing import answers, drawn, result_of
 from .evidence import findings_of
 from .ledger import Finding
@@ -59,7 +63,9 @@ def class_findings(
     cls = public.value
     made = _constructions(cls, calls, pool)
     found = findings_of(public, made, pool, registry, source, seconds=seconds)
-    objects = [x for x in (result_of(cls, sample) for sample in made[:2]) if x is not None]
+    near = [perturbed(sample, np.random.default_rng(0)) for sample in made[:1]]
+    several = made[:2] if len(made) > 1 else [*made, *near]
+    objects = [x for x in (result_of(cls, sample) for sample in several) if x is not None]
     methods: list[Finding] = []
     untold: list[Finding] = []
     started = time.process_time()
@@ -119,6 +125,10 @@ def _method_calls(
         if all(p.default is not p.empty for p in parameters_of(bound)) and answers(function, alone):
             found.append(alone)
         found += [Sample((thing, *s.args), s.settings, s.origin) for s in drawn(bound, pool)]
+    if len([p for p in parameters_of(function) if p.default is p.empty]) == 2:
+        # Of what may be added or compared, another one of its kind is an argument.
+        pairs = [Sample(pair, {}, "drawn") for pair in itertools.permutations(objects[:2])]
+        found += [pair for pair in pairs if len(pair.args) == 2 and answers(function, pair)]
     return found[:6]
 
 

@@ -33,7 +33,8 @@ __all__ = ["answers", "drawn", "result_of", "suggested"]
 
 _TRIES: Final = 240
 _WANTED: Final = 4
-_SECONDS: Final = 4.0
+_LARGE: Final = 100
+_SECONDS: Final = 2.0
 _BY_POSITION: Final = (
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -56,11 +57,15 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
     if not only_computes(getattr(body, "__func__", body)):
         return []
     until = time.process_time() + _SECONDS
+    found: list[Sample] = []
+    covered: set[str] = set()
     for given in _given(parameters, documented(function)[0], pool):
-        found = _accepted(function, given, pool, until)
-        if found:
-            return found
-    return []
+        names = {p.name for p in given}
+        if not names <= covered:
+            more = _accepted(function, given, pool, until, few=bool(found))
+            found += more
+            covered |= names if more else set()
+    return found
 
 
 def _given(
@@ -87,12 +92,13 @@ def _given(
 
 
 def _accepted(
-    function: Any, given: list[inspect.Parameter], pool: Pool, until: float
+    function: Any, given: list[inspect.Parameter], pool: Pool, until: float, *, few: bool
 ) -> list[Sample]:
     """The calls that a function answers, among those that give it some of its parameters."""
     found: list[Sample] = []
     scalars = 0
-    for args in itertools.islice(_candidates(function, given, pool), _TRIES):
+    tries = _TRIES // 4 if few else _TRIES
+    for args in itertools.islice(_candidates(function, given, pool), tries):
         if time.process_time() > until:
             break
         arrays = any(isinstance(a, np.ndarray) for a in args)
@@ -104,7 +110,7 @@ def _accepted(
         if answers(function, sample):
             found.append(sample)
             scalars += not arrays
-        if len(found) >= _WANTED + 1 or (scalars >= _WANTED and arrays):
+        if len(found) >= _WANTED + 1 or (scalars >= _WANTED and arrays) or (few and found):
             break
     return found
 
@@ -183,9 +189,18 @@ def suggested(function: Any, p: inspect.Parameter) -> list[Any]:
 
 def _fitting(values: list[Any], said: Documented | None) -> list[Any]:
     """Those values that have as many dimensions as the docstring says."""
+    values = [v for v in values if _is_small(v)]
     if said is None or said.kind != "array":
         return values
     return [v for v in values if np.ndim(v) == len(said.shape) and size_of(v) > 1]
+
+
+def _is_small(value: Any) -> bool:
+    """Is a value one that a check is soon done with?"""
+    try:
+        return int(np.size(value)) <= _LARGE
+    except Exception:  # what cannot be an array
+        return True
 
 
 def _as_floats(value: Any, rng: np.random.Generator) -> Any:

@@ -16,7 +16,7 @@ __all__ = ["effort", "how_many"]
 _MOST: Final = 60_000
 _SECONDS: Final = 2.0
 # How many samples a function is checked on, by the work that one call of it is.
-_LIMITS: Final = ((3_000, 6), (8_000, 4), (25_000, 2), (_MOST, 1))
+_LIMITS: Final = ((1_500, 6), (3_000, 4), (8_000, 2), (_MOST, 1))
 
 
 class _TooMuch(BaseException):

@@ -17,7 +17,8 @@ from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
-from .drawing import drawn, suggested
+from .beyond import calls_moving, with_floats
+from .drawing import drawn
 from .effort import effort, how_many
 from .ledger import FAILED, Finding
 from .pool import Pool, parameters_of, takes_nothing
@@ -29,6 +30,12 @@ __all__ = ["findings_of"]
 
 # Calls of functions that a call may make, for drawn calls to be tried beside real ones.
 _LIGHT: Final = 8_000
+# The same in all drawn calls together; and how many of them are tried, at least and at most.
+_TRIED: Final = 20_000
+_FEWEST: Final = 4
+_MOST: Final = 40
+# Seconds that a drawn call may take; it is made hundreds of times.
+_QUICK: Final = 0.05
 # Parameters that steer a computation and are no part of its mathematics.
 _STEERING: Final = re.compile(r"^(.*tol|max_?iter|maxfun|eps|n_?iter.*|seed|n|num|order|degree)$")
 
@@ -83,6 +90,7 @@ class _Judge:
         self.seconds = seconds
         self.started = time.process_time()
         self.work = 0
+        self.tries = _FEWEST
 
     def findings(self) -> list[Finding]:
         entry = self.registry.find(self.original)
@@ -100,6 +108,10 @@ class _Judge:
             return [self._whole("as it is", "it takes no arguments")]
         if not self.samples:
             return [self._whole("noGrad", "no sample: no example calls it, and drawn calls fail")]
+        self.work = max(effort(self.function, sample) for sample in self.samples[:4])
+        self.tries = min(max(_TRIED // (self.work + 1), _FEWEST), _MOST)
+        if isinstance(self.function, np.vectorize):
+            self.seconds /= 2
         constant = self._without_floats()
         if constant is not None:
             return constant
@@ -120,12 +132,17 @@ class _Judge:
         """Is there time for more than real calls?"""
         return self.work <= _LIGHT and time.process_time() - self.started < self.seconds
 
+    def _may_try(self) -> bool:
+        """May one more drawn call be checked? There are fewer for a function that takes long."""
+        self.tries -= 1
+        return self.tries >= 0 and self._has_time()
+
     def _limit(self) -> int:
-        """How many samples are enough: fewer of a function that takes long."""
-        if isinstance(self.function, np.vectorize):
-            return 1  # its items are checked with the function itself
-        self.work = max((effort(self.function, s) for s in self.samples[:3]), default=0)
-        return how_many(self.work)
+        """How many samples are enough: fewer of a function that takes long.
+
+        The items of one that is called item by item are checked with the function itself.
+        """
+        return 1 if isinstance(self.function, np.vectorize) else how_many(self.work)
 
     def _whole(self, verdict: str, detail: str, report: Report | None = None) -> Finding:
         calls = len(report.samples) if report is not None else 0
@@ -136,7 +153,8 @@ class _Judge:
 
     def _without_floats(self) -> list[Finding] | None:
         """What is found of a function that gives no floats, or is given none."""
-        results = [r for r in map(self._result, self.samples[:3]) if r is not _FAILED]
+        few = self.samples[: 3 if self.work <= _LIGHT else 1]
+        results = [r for r in map(self._result, few) if r is not _FAILED]
         if not results:
             return [self._whole("noGrad", "no sample: every example of it fails")]
         given = [v for s in self.samples for v in (*s.args, *s.settings.values())]
@@ -147,7 +165,7 @@ class _Judge:
                 return [self._whole("as it is", "a function without numbers")]
             if all(map(_is_plain_data, given)):
                 return [self._whole("noGrad", "no example gives it a number")]
-        results += map(self._result, map(_with_floats, self.samples[:3]))
+        results += map(self._result, map(with_floats, self.samples[:3]))
         if not all(r is _FAILED or _is_plain_data(r) for r in results) or any(
             r is not _FAILED and _holds_numbers(r, integers=False) for r in results
         ):
@@ -157,9 +175,9 @@ class _Judge:
         found = self._checked(entry, "locally constant")
         return found if found[0].verdict == "locally constant" else None
 
-    def _result(self, sample: Sample) -> Any:
+    def _result(self, sample: Sample, seconds: float | None = None) -> Any:
         try:
-            with quiet(), limited(self.seconds):
+            with quiet(), limited(seconds or self.seconds):
                 args = [copied(value) for value in sample.args]
                 settings = {name: copied(value) for name, value in sample.settings.items()}
                 return self.function(*args, **settings)
@@ -190,7 +208,9 @@ class _Judge:
         whole = self._whole(status, detail, report)
         if status == "locally constant":
             return [whole]
-        if status == "composite" and self._has_time():
+        if status == "composite":
+            good = {o.sample for o in report.outcomes if o.verdict == "right"}
+            self.samples = [report.samples[i] for i in sorted(good)] or self.samples
             arguments += self._beyond(entry, {finding.argument for finding in arguments})
         return [whole, *arguments]
 
@@ -204,7 +224,7 @@ class _Judge:
         refuted = next((o for o in outcomes if not o.accepted), None)
         verdicts = {o.verdict for o in outcomes}
         if refuted is not None:
-            word, detail = refuted.verdict, f"{FAILED}: {refuted}"
+            word, detail = str(refuted.verdict), f"{FAILED}: {refuted}"
         else:
             word = next((v for v in _EVIDENCE if v in verdicts), "no evidence")
             word = "flat" if word == "no evidence" else word
@@ -225,6 +245,8 @@ class _Judge:
                 or isinstance(p.default, (bool, str))
             ):
                 continue
+            # A part of the time for each, whatever came before.
+            self.started = time.process_time() - _SPENT * self.seconds
             outcomes = self._tried(entry, p)
             if outcomes:
                 found.append(self._argument(p.name, outcomes, "in drawn calls"))
@@ -232,45 +254,24 @@ class _Judge:
 
     def _tried(self, entry: Entry, p: inspect.Parameter) -> list[Outcome]:
         flat: list[Outcome] = []
-        names = [q.name for q in parameters_of(self.function)]
         for sample in self.samples[:3]:
-            for value in self._values_for(p, names, sample):
-                more = _with_value(sample, names, p.name, value)
-                if not self._has_time() or self._result(more) is _FAILED:
+            for more in calls_moving(self.function, p, sample, self.pool, self._result_or_none):
+                if not self._has_time():
+                    return flat
+                if self._result(more) is _FAILED:
                     continue
-                report = check_sample(self.function, more, seconds=self.seconds, entry=entry)
+                limit = self.seconds / 2
+                report = check_sample(self.function, more, seconds=limit, entry=entry)
                 if report.right:
                     return report.outcomes
                 # An option that is left out by default may do nothing only beside other options.
-                if p.default is not None and _is_flat(report):
+                if (p.default is not None or p.name == "out") and _is_flat(report):
                     flat += report.outcomes
         return flat
 
-    def _values_for(self, p: inspect.Parameter, names: list[str], sample: Sample) -> list[Any]:
-        """Values to try for a parameter: the one that it has, as floats, then others."""
-        if p.name in names[: len(sample.args)]:
-            has = sample.args[names.index(p.name)]
-        else:
-            has = sample.settings.get(p.name, p.default)
-        values = (
-            [_with_floats(Sample((has,))).args[0]] if _holds_numbers(has, integers=True) else []
-        )
-        if p.name == "out" and has is None:
-            values.append(self._result(sample))
-        values += self.pool.numbers_of(p.name)
-        if len(values) < 3 and has is None:
-            values += suggested(self.function, p)
-        return values
-
-
-def _with_value(sample: Sample, names: list[str], name: str, value: Any) -> Sample:
-    """A call with another value for one parameter, the only one that moves."""
-    args, settings = list(sample.args), dict(sample.settings)
-    if name in names[: len(args)]:
-        args[names.index(name)] = value
-    else:
-        settings[name] = value
-    return Sample(tuple(args), settings, "drawn", (name,))
+    def _result_or_none(self, sample: Sample) -> Any:
+        result = self._result(sample)
+        return None if result is _FAILED else result
 
 
 def _is_flat(report: Report) -> bool:
@@ -293,6 +294,7 @@ def _is_in_doubt(report: Report) -> bool:
 
 
 _FAILED: Final = object()
+_SPENT: Final = 0.6
 _STATUS: Final = {"locally constant": "locally constant", "rule": "lifted", "twin": "lifted"}
 _EVIDENCE: Final = ("right", "kink", "edge", "noise", "no evidence")
 
@@ -365,22 +367,6 @@ def _is_plain_data(value: Any, depth: int = 0) -> bool:
         return bool(value.dtype.kind != "O")
     found = parts(value) if depth < 6 else None
     return found is not None and all(_is_plain_data(part, depth + 1) for _, part in found)
-
-
-def _with_floats(sample: Sample) -> Sample:
-    """A call with floats for all its integers."""
-
-    def floats(value: Any) -> Any:
-        if isinstance(value, bool):
-            return value
-        here = Coordinates(value, integers=True)
-        return here.rebuilt(here.vector) if len(here) else value
-
-    return Sample(
-        tuple(map(floats, sample.args)),
-        {name: floats(value) for name, value in sample.settings.items()},
-        sample.origin,
-    )
 
 
 def _on_roots(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -225,13 +225,20 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
     arguments = [f for f in found if f.argument != "-"]
     if has_failed(found):
         failed = {f.verdict for f in arguments if f.detail.startswith(FAILED)}
-        return next((word for word in _FAILURES if word in failed), "wrong")
+        return _first(_FAILURES, failed, "wrong")
     if whole is None or whole.verdict in ("noGrad", "as it is"):
         return "no evidence"
     if whole.verdict == "locally constant":
         return "right"
     words = {f.verdict for f in arguments}
-    return next((word for word in _EVIDENCE if word in words), "no evidence")
+    return _first(_EVIDENCE, words, "no evidence")
+
+
+def _first(words: tuple[Verdict, ...], seen: set[str], otherwise: Verdict) -> Verdict:
+    for word in words:
+        if word in seen:
+            return word
+    return otherwise
 
 
 _FAILURES: Final[tuple[Verdict, ...]] = ("wrong", "edge", "kink", "noise")

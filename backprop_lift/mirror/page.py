@@ -111,7 +111,10 @@ def _rows(line: Line, ledger: Ledger) -> Iterator[str]:
 
 
 def _status_of(whole: Finding) -> Status:
-    return next((status for status in _STATUSES if status == whole.verdict), "noGrad")
+    for status in _STATUSES:
+        if status == whole.verdict:
+            return status
+    return "noGrad"
 
 
 def _row(home: str, status: Status, reason: str, ledger: Ledger, kind: str = "") -> str:

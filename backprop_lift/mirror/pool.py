@@ -28,12 +28,14 @@ class Pool:
         self._given: dict[str, list[Any]] = {}
         self._results: dict[str, list[Any]] = {}
         self._tried: dict[str, list[Any]] = {}
+        self._chosen: dict[tuple[str, int], list[Any]] = {}
         for function, samples in calls:
             self.add(function, samples)
 
     def add(self, function: Any, samples: list[Sample]) -> None:
         """Take the arguments of calls into the pool."""
         self._take(self._given, function, samples)
+        self._chosen.clear()
 
     def add_tried(self, function: Any, samples: list[Sample]) -> None:
         """Take the arguments of drawn calls that were answered: they make some sense at least."""
@@ -48,6 +50,7 @@ class Pool:
 
     def add_result(self, function: Any, result: Any) -> None:
         """Take a result into the pool, under the names that the docstring gives it."""
+        self._chosen.clear()
         names = [entry.name for entry in documented(function)[1]]
         if len(names) == 1:
             self._results.setdefault(names[0], []).append(result)
@@ -65,6 +68,11 @@ class Pool:
 
         Where there are none, `point1` and `point` are one name.
         """
+        if (name, limit) not in self._chosen:
+            self._chosen[name, limit] = self._of(name, limit)
+        return list(self._chosen[name, limit])
+
+    def _of(self, name: str, limit: int) -> list[Any]:
         values: list[Any] = []
         for known in (self._given, self._results):
             values = values or known.get(name, [])

@@ -53,17 +53,20 @@ def with_prologue(code: types.CodeType, call: Callable[[], object]) -> types.Cod
 
 def _caches(name: str) -> bytes:
     """The room behind an instruction that the interpreter keeps notes in."""
-    return b"\0\0" * opcode._inline_cache_entries[opcode.opmap[name]]  # type: ignore[attr-defined]
+    return bytes(2 * _room(opcode.opmap[name]))
+
+
+def _room(instruction: int) -> int:
+    return int(opcode._inline_cache_entries[instruction])  # type: ignore[attr-defined]
 
 
 def _after_resume(code: bytes) -> int | None:
     """Where a function's own code begins: cells and free variables are set up by then."""
-    entries = opcode._inline_cache_entries  # type: ignore[attr-defined]
     at = 0
     while at < len(code):
         if code[at] == opcode.opmap["RESUME"]:
             return at + 2
-        at += 2 + 2 * int(entries[code[at]])
+        at += 2 + 2 * _room(code[at])
     return None
 
 

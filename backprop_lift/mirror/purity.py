@@ -83,7 +83,7 @@ def _is_door(name: str, value: Any) -> bool:
     if isinstance(value, types.ModuleType):
         return value.__name__.partition(".")[0] in _DOORS
     if value is None:
-        return name in _DOORS
+        return name.partition(".")[0] in _DOORS  # imported within the function
     if name in _DOORWAYS and value is getattr(builtins, name, None):
         return True
     return str(getattr(value, "__module__", "")).partition(".")[0] in _DOORS

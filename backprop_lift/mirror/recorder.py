@@ -31,8 +31,9 @@ __all__ = ["watch"]
 # Calls that are kept: of one kind, and of one function.
 _OF_A_KIND: Final = 3
 _OF_A_FUNCTION: Final = 120
-# Calls in a row that were of no new kind, after which a function is let go.
-_ENOUGH: Final = 1500
+# Calls in a row that were of no new kind, after which fewer are looked at, and none any more.
+_MANY: Final = 1_000
+_ENOUGH: Final = 2_500
 _LONGEST: Final = 400_000
 # Integers up to here are orders, counts and choices.
 _SMALL: Final = 16
@@ -125,7 +126,7 @@ class _Watched:
 
     def _saw_nothing_new(self) -> None:
         self.in_a_row += 1
-        self.passed = self.in_a_row // 4
+        self.passed = max(0, self.in_a_row - _MANY) // 20
         if self.in_a_row >= _ENOUGH:
             self.let_go()
 
@@ -149,11 +150,12 @@ def _size(value: Any, depth: int = 0) -> Any:
     if isinstance(value, (bool, str)) or value is None:
         return None
     if isinstance(value, (int, np.integer)):
-        return int(value) if abs(value) <= _SMALL else int(value).bit_length()
+        number = int(value)
+        return number if abs(number) <= _SMALL else number.bit_length()
     if isinstance(value, (float, np.floating)):
         if not math.isfinite(value):
             return str(value)
-        return (value > 0) - (value < 0), math.frexp(value)[1] // 4
+        return bool(value > 0), bool(value < 0), math.frexp(value)[1] // 4
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size:
         finite = value[np.isfinite(value)]
         ends = (finite.min(), finite.max()) if finite.size else ()

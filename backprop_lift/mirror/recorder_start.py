@@ -92,7 +92,7 @@ def _begin() -> None:
     package = os.environ.get("BACKPROP_LIFT_RECORDS", "")
     home = os.environ.get("BACKPROP_LIFT_HOME", "")
     if package and home:
-        sys.meta_path.insert(0, _Waiting(package, home))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Waiting(package, home))
 
 
 if __name__ == "sitecustomize":

@@ -121,9 +121,10 @@ def _source(page: Page, plan: Plan) -> str:
 
 def _tool_imports(tools: dict[str, str]) -> Iterator[str]:
     """Imports of our tools; those that give way to public names each for itself, as sorters do."""
-    same = sorted(name for name, alias in tools.items() if name == alias)
-    alone = [[f"{name} as {alias}"] for name, alias in tools.items() if name != alias]
-    for names in sorted([*([same] if same else []), *alone], key=lambda names: names[0]):
+    together = sorted(name for name, alias in tools.items() if name == alias)
+    statements = [[f"{name} as {alias}"] for name, alias in tools.items() if name != alias]
+    statements += [together] if together else []
+    for names in sorted(statements):
         yield _import("backprop_lift.mirror.twins", names)
 
 

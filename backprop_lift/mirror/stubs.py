@@ -57,7 +57,7 @@ def _style(page: Page, plan: Plan, borrowed: set[tuple[str, str]]) -> Style:
     def docs_of(value: Any, reason: str) -> str:
         return _docs(value, reason, plan)
 
-    return Style(set(), _method, docs_of, base_name)
+    return Style(Imports(base_name), _method, docs_of, base_name)
 
 
 def _import_blocks(imports: Imports, inner: list[str]) -> Iterator[str]:
@@ -132,7 +132,8 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
     docs = _docs(line.value, line.reason if line.status == "noGrad" else "", plan)
     plain = {name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters}
     result = annotation_text(hints.get("return", Any), imports)
-    needed: Imports = {"from typing import overload"}
+    needed = Imports()
+    needed.add("from typing import overload")
     wide = {
         name: widened(text, needed) if name in line.differentiable else text
         for name, text in plain.items()

@@ -8,6 +8,7 @@ kinds pass between functions there; it shares the checks out to workers. Events 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from ..gradcheck.samples_file import read_samples
 from .calls import recorded, with_arrays
 from .checks import LOST, Checked, checked, lost
 from .drawing import drawn, result_of
+from .members import members_of, own_init
 from .pool import Pool, bare_name, parameters_of
 from .survey import Public, Survey
 from .workers import forked, worked, written
@@ -148,9 +150,30 @@ class Job:
         for public in self.survey.functions():
             for name in self.names_of(public):
                 found.setdefault(id(public.value), []).extend(self.samples.get(name, ()))
+        for public in self.survey.classes():
+            for name in self.names_of(public):
+                self._add_members(public.value, name, found)
         for key, samples in recorded(self.survey, skip, say).items():
             found.setdefault(key, []).extend(samples)
         return {key: with_arrays(samples) for key, samples in found.items()}
+
+
+    def _add_members(self, cls: type, name: str, found: dict[int, list[Sample]]) -> None:
+        """Take the calls of a class itself, and of its methods, where samples files have some."""
+        init = own_init(cls)
+        for sample in self.samples.get(name, ()) if init is not None else ():
+            with contextlib.suppress(Exception):  # one that cannot be had without its arguments
+                unmade = cls.__new__(cls)
+                args = (unmade, *sample.args)
+                found.setdefault(id(init), []).append(dataclasses.replace(sample, args=args))
+        for short, member in members_of(cls).items():
+            samples = self.samples.get(f"{name}.{short}", ())
+            found.setdefault(id(member), []).extend(s for s in samples if _is_first(s, cls))
+
+
+def _is_first(sample: Sample, cls: type) -> bool:
+    """Is the first argument of a call an object of a class?"""
+    return bool(sample.args) and isinstance(sample.args[0], cls)
 
 
 def _asks_for(function: Any, names: set[str]) -> bool:

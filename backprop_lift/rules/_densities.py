@@ -23,7 +23,7 @@ from .._bvar import value_of
 
 __all__ = [
     "beta_pdf", "betainc_by_a", "betainc_by_b", "chi2_pdf", "f_pdf", "fdtr_by_dfd", "fdtr_by_dfn",
-    "gamma_pdf", "gammainc_by_a", "normal_pdf", "stdtr_by_df", "t_pdf",
+    "gamma_pdf", "gammainc_by_a", "normal_pdf", "psi_difference", "stdtr_by_df", "t_pdf",
 ]  # fmt: skip
 
 _SQRT_2PI: Final = math.sqrt(2 * math.pi)
@@ -71,11 +71,25 @@ def f_pdf(dfn: Any, dfd: Any, x: Any) -> Any:
 _T: Final = np.arange(-96, 97) / 24
 _NODES: Final = np.exp(math.pi / 2 * np.sinh(_T))
 _WEIGHTS: Final = math.pi / 48 * np.cosh(_T) * _NODES
+# Below this shape, a density has no peak that an integral must stay on one side of.
+_TAILED: Final = 0.05
 
 
-def _beyond(cut: Any, side: Any) -> Any:
-    """Nodes along a new last axis, from `cut` on to smaller values, or greater for side -1."""
-    return np.expand_dims(cut, -1) - np.expand_dims(side, -1) * _NODES
+def _beyond(cut: Any, side: Any, shape: Any) -> tuple[Any, Any]:
+    """Nodes and weights along a new last axis, from `cut` to smaller values, greater for side -1.
+
+    Beyond it a density falls like ``exp(-shape * distance)``, slowly where the shape is small.
+    """
+    length = np.expand_dims(np.maximum(1.0, 1 / value_of(shape)), -1)
+    nodes = np.expand_dims(cut, -1) - np.expand_dims(side, -1) * length * _NODES
+    return nodes, length * _WEIGHTS
+
+
+def psi_difference(a: Any, b: Any) -> Any:
+    """``psi(a) - psi(a + b)``, by the slope between where b is small beside a."""
+    near = np.less(np.abs(b), 1e-4 * np.abs(a)) & np.greater(a, 0)
+    middle = np.where(near, a + 0.5 * b, 1.0)
+    return np.where(near, -b * special.zeta(2, middle), special.psi(a) - special.psi(a + b))
 
 
 def gammainc_by_a(a: Any, x: Any) -> Any:
@@ -84,27 +98,34 @@ def gammainc_by_a(a: Any, x: Any) -> Any:
     The derivative of the density ``exp(a y - exp(y)) / gamma(a)`` by a is ``y - psi(a)`` times
     it; from 0 to infinity, its integral is 0.
     """
-    side = np.where(np.greater(x, a), -1.0, 1.0)
+    tailed = np.less(value_of(a), _TAILED)
+    side = np.where(np.greater(x, np.where(tailed, 1.0, value_of(a))), -1.0, 1.0)
     nowhere = np.equal(x, 0) | np.isinf(x)
-    y = _beyond(np.log(np.where(nowhere, 1.0, x)), side)
+    y, weights = _beyond(
+        np.log(np.where(nowhere, 1.0, x)), side, np.where(side > 0, value_of(a), 1.0)
+    )
     a = np.expand_dims(a, -1)
     far = np.greater(value_of(y), np.log(10 * value_of(a) + 2000))  # the density underflows
     y = np.where(far, 0.0, y)
     slope = np.exp(a * y - np.exp(y) - special.gammaln(a)) * (y - special.psi(a))
-    total = np.sum(np.where(far, 0.0, _WEIGHTS * slope), axis=-1)
+    total = np.sum(np.where(far, 0.0, weights * slope), axis=-1)
     return np.where(nowhere, 0.0, side * total)
 
 
 def _betainc_by_shape(a: Any, b: Any, cut: Any, of_b: bool) -> Any:
     """d/da or d/db of the incomplete beta function I_x(a, b), in the logit of x, up to `cut`."""
-    side = np.where(np.greater(cut, np.log(value_of(a) / value_of(b))), -1.0, 1.0)
+    low, high = value_of(a), value_of(b)
+    tailed = np.less(np.minimum(low, high), _TAILED)
+    least = np.where(tailed, 1.0, 0.0)
+    bend = np.log(np.maximum(low, least) / np.maximum(high, least))
+    side = np.where(np.greater(cut, bend), -1.0, 1.0)
     nowhere = np.isinf(cut)
-    y = _beyond(np.where(nowhere, 0.0, cut), side)
+    y, weights = _beyond(np.where(nowhere, 0.0, cut), side, np.where(side > 0, low, high))
     a, b = np.expand_dims(a, -1), np.expand_dims(b, -1)
     log_t, log_1_t = special.log_expit(y), special.log_expit(-y)
     by_shape = (log_1_t - special.psi(b) if of_b else log_t - special.psi(a)) + special.psi(a + b)
     slope = np.exp(a * log_t + b * log_1_t - special.betaln(a, b)) * by_shape
-    return np.where(nowhere, 0.0, side * np.sum(_WEIGHTS * slope, axis=-1))
+    return np.where(nowhere, 0.0, side * np.sum(weights * slope, axis=-1))
 
 
 def _logit(x: Any) -> Any:

@@ -35,10 +35,18 @@ def _agm_slope(a: Any, b: Any, result: Any, sign: float) -> Any:
     From ``agm(a, b) = pi/4 (a + b) / K(((a - b) / (a + b))**2)``.
     """
     s = a + b
-    m = ((a - b) / s) ** 2
+    m, p = ((a - b) / s) ** 2, 4 * a * b / s**2  # their sum is 1
     other = b if sign > 0 else a
     dm = sign * 4 * (a - b) * other / s**3
-    return result / s - result / special.ellipk(m) * _ellipk_slope(m) * dm
+    k = special.ellipkm1(p)
+    apart = np.less(p, 0.5)
+    far, low = np.where(apart, m, 0.5), np.where(apart, p, 0.5)
+    slope = np.where(
+        apart,
+        (special.ellipe(far) - low * special.ellipkm1(low)) / (2 * far * low),
+        _ellipk_slope(np.where(apart, 0.5, m)),
+    )
+    return result / s - result / k * slope * dm
 
 
 def _carlson_f_slope(x: Any, y: Any, z: Any) -> Any:

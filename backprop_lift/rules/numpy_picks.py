@@ -315,6 +315,6 @@ def _as_strided(
             "Copy it first: np.ascontiguousarray(x).",
         )
     places = numbered(x)
-    steps = [step // value.itemsize * places.itemsize for step in strides or value.strides]
     shape = np.shape(x) if shape is None else shape
+    steps = strides and [step // value.itemsize * places.itemsize for step in strides]
     return np.ravel(x)[np.lib.stride_tricks.as_strided(places, shape, steps)]

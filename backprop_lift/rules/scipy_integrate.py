@@ -159,12 +159,15 @@ def _by_rule(f: Function, on_plain: Function, a: Any, b: Any, rule: _Rule, value
     if not has_bvar(first):
         return value
     start = len(youngest(first))
-    sums: list[Any] = [0.0, 0.0]
-    for t, *weights in zip(nodes, fine, coarse, strict=True):
+    fine_sum: Any = 0.0
+    coarse_sum: Any = 0.0
+    for t, weight, coarse_weight in zip(nodes, fine, coarse, strict=True):
         for x, slope in _mapped(t, a, b):
             term = settled(f(x)) * slope
-            sums = [total + w * term for total, w in zip(sums, weights, strict=True)]
-    return value + (sums[0] - plain(sums[0])) if same_gradient(*sums, start) else None
+            fine_sum, coarse_sum = fine_sum + weight * term, coarse_sum + coarse_weight * term
+    if not same_gradient(fine_sum, coarse_sum, start):
+        return None
+    return value + (fine_sum - plain(fine_sum))
 
 
 def _refined(f: Function, a: float, b: float, starts: Any, ends: Any) -> tuple[Any, Any] | None:
@@ -172,7 +175,9 @@ def _refined(f: Function, a: float, b: float, starts: Any, ends: Any) -> tuple[A
 
     An integral moves with a jump of its integrand, which no derivative of the integrand tells.
     """
-    pending, smooth, narrow = list(zip(starts.tolist(), ends.tolist(), strict=True)), [], []
+    pending: list[tuple[float, float]] = list(zip(starts.tolist(), ends.tolist(), strict=True))
+    smooth: list[tuple[float, float]] = []
+    narrow: list[tuple[float, float]] = []
     total = 0.0
     while pending and len(smooth) < _MOST_INTERVALS:
         start, end = pending.pop()

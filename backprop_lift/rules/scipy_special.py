@@ -27,9 +27,7 @@ from . import (  # noqa: F401 - they register
     _scipy_polynomials,
     _scipy_several_results,
 )
-from ._densities import (
-    normal_pdf,
-)
+from ._densities import normal_pdf, psi_difference
 from ._matrices import conj, summed_to
 from ._slopes import Partials, Slope, below, within
 
@@ -302,23 +300,23 @@ _PARTIALS: Final[dict[Any, Partials]] = {
     special.beta: (
         "a, b",
         {
-            "a": lambda a, b, result: result * (special.psi(a) - special.psi(a + b)),
-            "b": lambda a, b, result: result * (special.psi(b) - special.psi(a + b)),
+            "a": lambda a, b, result: result * psi_difference(a, b),
+            "b": lambda a, b, result: result * psi_difference(b, a),
         },
         ((0.3, 3), (0.3, 3)),
     ),
     special.betaln: (
         "a, b",
         {
-            "a": lambda a, b: special.psi(a) - special.psi(a + b),
-            "b": lambda a, b: special.psi(b) - special.psi(a + b),
+            "a": lambda a, b: psi_difference(a, b),
+            "b": lambda a, b: psi_difference(b, a),
         },
         ((0.3, 3), (0.3, 3)),
     ),
     special.poch: (
         "z, m",
         {
-            "z": lambda z, m, result: result * (special.psi(z + m) - special.psi(z)),
+            "z": lambda z, m, result: -result * psi_difference(z, m),
             "m": lambda z, m, result: result * special.psi(z + m),
         },
         ((0.3, 3), (0.3, 3)),

@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Add the items of the packages, before ``-k`` and ``-m`` choose."""
     if config.option.lifted:
-        from backprop_lift.mirror.pytest_items import items_of
+        from .nodes import items_of
 
         for package in config.option.lifted:
             items += items_of(session, package)

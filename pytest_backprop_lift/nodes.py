@@ -1,7 +1,7 @@
-"""Test items of pytest, one for each function and argument of a package.
+"""Nodes of pytest: a test item for each function and argument of a package.
 
-The plugin itself, `pytest_backprop_lift`, stands outside this package, so that pytest starts as
-fast as before where it is not used.
+Imported when a package is named, and not before, so that pytest starts as fast as ever where the
+plugin is not used.
 """
 
 from __future__ import annotations
@@ -15,12 +15,19 @@ from typing import Any
 
 import pytest
 
-from .._lift import lifted
-from .._registry import Entry, Registry, registry
-from ..errors import LiftError
-from ..gradcheck import Report, Sample, check, module_samples, read_samples, samples_of, script
-from ..gradcheck.calls import moving_places
-from .survey import Public, Survey, survey_of
+from backprop_lift import Registry, lifted, registry
+from backprop_lift.errors import LiftError
+from backprop_lift.gradcheck import (
+    Report,
+    Sample,
+    check,
+    module_samples,
+    read_samples,
+    samples_of,
+    script,
+)
+from backprop_lift.gradcheck.calls import moving_places
+from backprop_lift.mirror.survey import Public, Survey, survey_of
 
 __all__ = ["ArgumentItem", "FunctionNode", "ModuleNode", "items_of"]
 
@@ -114,7 +121,7 @@ class FunctionNode(pytest.Collector):
             )
         return self._report
 
-    def _entry(self) -> Entry:
+    def _entry(self) -> Any:
         entry = registry.find(self.public.value)
         if entry is not None:
             return entry

@@ -1,0 +1,103 @@
+"""Calls that move a parameter which no example moves, made from the examples."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..gradcheck import Sample
+from ..gradcheck.coordinates import Coordinates
+from .drawing import suggested
+from .pool import Pool, parameters_of
+
+__all__ = ["calls_moving", "with_floats"]
+
+
+def calls_moving(
+    function: Any,
+    p: inspect.Parameter,
+    sample: Sample,
+    pool: Pool,
+    result_of: Callable[[Sample], Any],
+) -> Iterator[Sample]:
+    """Calls like another in which one parameter moves, and nothing else.
+
+    Parameters
+    ----------
+    function : callable
+    p : inspect.Parameter
+    sample : Sample
+    pool : Pool
+        Values by parameter name.
+    result_of : callable
+        The result of a call; None where it fails.
+
+    Yields
+    ------
+    Sample
+        With a value for the parameter; then, where it is an option, with the value in the place of
+        another option: some functions calculate the one that is left out.
+    """
+    parameters = parameters_of(function)
+    names = [q.name for q in parameters]
+    has = _value_of(sample, names, p.name)
+    if has is None and p.default is not p.empty:
+        has = p.default
+    values = [floats(has)] if _holds_numbers(has) else []
+    if has is None:
+        # What the function calculates where it is left out, or an array to write that into.
+        result = result_of(sample)
+        values += [result] if _holds_numbers(result) and _may_be(p, result) else []
+    values += map(floats, pool.numbers_of(p.name))
+    if len(values) < 3 and has is None:
+        values += suggested(function, p)
+    options = [q.name for q in parameters if q.default is None and q.name != p.name]
+    given = [name for name in options if _value_of(sample, names, name) is not None]
+    for value in values:
+        with_it = _given(sample, names, p.name, value, p.name)
+        yield with_it
+        if p.default is None:
+            for other in given:
+                yield _given(with_it, names, other, None, p.name)
+
+
+def _may_be(p: inspect.Parameter, result: Any) -> bool:
+    return p.name == "out" or np.ndim(result) == 0
+
+
+def _value_of(sample: Sample, names: list[str], name: str) -> Any:
+    """The value of a parameter in a call; None where it is left out."""
+    at = names.index(name)
+    return sample.args[at] if at < len(sample.args) else sample.settings.get(name)
+
+
+def _given(sample: Sample, names: list[str], name: str, value: Any, moves: str) -> Sample:
+    args, settings = list(sample.args), dict(sample.settings)
+    at = names.index(name)
+    if at < len(args):
+        args[at] = value
+    else:
+        settings[name] = value
+    return Sample(tuple(args), settings, "drawn", (moves,))
+
+
+def _holds_numbers(value: Any) -> bool:
+    return len(Coordinates(value, integers=True)) > 0
+
+
+def floats(value: Any) -> Any:
+    """A value with floats for all its integers."""
+    if isinstance(value, bool):
+        return value
+    here = Coordinates(value, integers=True)
+    return here.rebuilt(here.vector) if len(here) else value
+
+
+def with_floats(sample: Sample) -> Sample:
+    """A call with floats for all its integers."""
+    args = tuple(map(floats, sample.args))
+    settings = {name: floats(value) for name, value in sample.settings.items()}
+    return Sample(args, settings, sample.origin)

@@ -1,0 +1,295 @@
+"""Gradients at points where a function's own branches meet."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+
+from backprop_lift import backprop_with, grad_bp, lifted, twin_of
+from backprop_lift.errors import NoGradientError
+
+
+def composite(f):
+    """The twin of a function made from its own body."""
+    try:
+        return twin_of(f)
+    except LookupError:
+        return twin_of(lifted(f))
+
+
+def sine_cardinal(x):
+    return 1.0 if x == 0 else math.sin(x) / x
+
+
+def versine_ratio(x):
+    # cancels: near zero, rounding is all that is left of the numerator
+    return 0.5 if abs(x) < 1e-12 else (1 - math.cos(x)) / x**2
+
+
+def slanted(x):
+    return abs(x) * 3.0 + x
+
+
+def stepped(x):
+    return 3.0 * x if x >= 5 else 2.0 * x
+
+
+def bent(x):
+    return 3.0 * x - 5.0 if x > 5 else 2.0 * x
+
+
+def checked_root(x):
+    if x < 0:
+        raise ValueError("negative")
+    return x**1.5
+
+
+def guarded_root(x):
+    return 0.0 if x == 0 else math.sqrt(x)
+
+
+def series_near_zero(x):
+    if x == 0:
+        return 0.0
+    if abs(x) < 1e-4:
+        return 2.0 * x
+    return 2.0 * x + 7.0 * (abs(x) - 1e-4)
+
+
+def quotient(x, y):
+    return y if x == 0 else y * math.exp(x) * math.sin(x) / x
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (sine_cardinal, 0.0, 0.0),
+        (versine_ratio, 0.0, 0.0),
+        (slanted, 0.0, 1.0),  # between -2 and 4
+        (stepped, 5.0, 3.0),  # the side that the value belongs to
+        (bent, 5.0, 2.5),
+        (checked_root, 0.0, 0.0),  # has values on one side only
+        (guarded_root, 0.0, math.inf),
+        (series_near_zero, 0.0, 2.0),  # not the slope farther away
+        (lambda x: max(x, 0.0), 0.0, 0.5),
+        (lambda x: np.clip(x, 0.0, 1.0), 1.0, 0.5),
+        (lambda x: np.interp(x, [0.0, 1.0, 2.0], [0.0, 1.0, 5.0]), 1.0, 2.5),
+    ],
+)
+def test_gradient_is_the_limit_from_both_sides(f, x, slope):
+    assert grad_bp(composite(f), x) == pytest.approx(slope, abs=1e-9)
+
+
+def test_gradient_by_two_arguments_is_that_of_both_branches():
+    assert grad_bp(composite(quotient), 0.0, 2.0) == pytest.approx((2.0, 1.0))
+
+
+def test_gradient_keeps_the_items_of_an_array_apart():
+    def f(x):
+        return np.where(x > 0, x * x + x, np.exp(2 * x) - 1)
+
+    x = np.array([0.0, 1.0, -1.0, 0.0])
+
+    assert grad_bp(composite(f), x) == pytest.approx(np.array([1.5, 3.0, 2 * np.exp(-2), 1.5]))
+    many = np.linspace(-1, 1, 41)  # more than are moved one by one
+    expected = np.where(many > 0, 2 * many + 1, 2 * np.exp(2 * many))
+    expected[20] = 1.5
+    assert grad_bp(composite(f), many) == pytest.approx(expected)
+
+
+def test_gradient_beside_a_nan_is_that_of_the_other_items():
+    def f(x):
+        return np.maximum(np.sqrt(x), 1.0)
+
+    gradient = grad_bp(composite(f), np.array([np.nan, 4.0, 1.0]))
+
+    assert gradient[1:] == pytest.approx([0.25, 0.25])
+
+
+def test_gradient_is_linear_in_the_cotangent():
+    def f(x):
+        if x == 0:
+            return np.array([1.0, 0.5, 0.0])
+        return np.array([np.sin(x) / x, (1 - np.cos(x)) / x**2 + 3 * x, abs(x) + 2 * x])
+
+    _, scaled_grad = backprop_with(composite(f), 0.0)
+    u, v = np.array([0.3, -1.2, 0.7]), np.array([1.1, 0.4, -0.9])
+
+    assert scaled_grad(u - 1.75 * v) == pytest.approx(
+        scaled_grad(u) - 1.75 * scaled_grad(v), abs=1e-9
+    )
+    assert scaled_grad(u) == pytest.approx(3 * u[1] + 2 * u[2])
+
+
+def test_gradient_is_nan_where_there_is_no_limit():
+    def f(x):
+        return 0.0 if x == 0 else x * math.sin(math.log(abs(x)))
+
+    assert math.isnan(grad_bp(composite(f), 0.0))
+
+
+def test_gradient_of_values_with_a_slope_is_finite_where_its_own_numbers_are_nan():
+    def f(x):  # its square root has an infinite slope all along the line
+        return 3.0 * x + math.sqrt(x * 0.0) * (x >= 1)
+
+    assert grad_bp(composite(f), 1.0) == pytest.approx(3.0)
+
+
+def test_gradient_of_an_integer_stays_where_it_cannot_be_moved():
+    def f(x, n):
+        return x * list(range(10))[n] if x != 0 else 0.0
+
+    assert grad_bp(composite(f), 0.0, 3)[0] == pytest.approx(3.0)
+
+
+def test_gradient_of_a_complex_argument_is_the_limit():
+    def f(z):
+        return 1.0 + 0j if z == 0 else np.sin(z) / z + 2 * z
+
+    _, scaled_grad = backprop_with(composite(f), 0j)
+
+    assert scaled_grad(1.0 + 0.5j) == pytest.approx(2.0 * (1.0 + 0.5j))
+
+
+def test_gradient_of_a_function_that_checks_its_arguments_is_taken_near():
+    def f(p, q):
+        if abs(p + q - 1) > 1e-7:
+            raise ValueError("not a distribution")
+        return 0.0 if p == 0 else p * math.exp(p) + q
+
+    dp, dq = grad_bp(composite(f), 0.0, 1.0)
+
+    assert dp == pytest.approx(1.0, rel=1e-5)
+    assert dq in (0.0, 1.0)  # its branches differ by a jump
+
+
+def test_second_derivative_is_the_limit():
+    second = grad_bp(lambda x: grad_bp(composite(sine_cardinal), x), 0.0)
+    mixed = grad_bp(lambda x, y: grad_bp(composite(quotient), x, y)[0], 0.0, 2.0)
+
+    assert second == pytest.approx(-1 / 3, abs=1e-6)
+    assert mixed == pytest.approx((4 / 3, 1.0), abs=1e-6)
+
+
+def test_second_derivative_by_the_cotangent_is_right():
+    def f(x):
+        return np.array([1.0, 0.0]) if x == 0 else np.array([np.sin(x) / x, np.exp(x) - 1])
+
+    def through(u):
+        return backprop_with(composite(f), 0.0)[1](u)
+
+    assert grad_bp(through, np.array([0.3, 0.7])) == pytest.approx([0.0, 1.0], abs=1e-7)
+
+
+def largest(x, y, z):
+    if x >= y and x >= z:
+        return x * x
+    return y * y if y >= z else z * z
+
+
+def test_second_derivative_is_refused_where_corners_meet():
+    def slopes(x, y, z):
+        return sum(grad_bp(composite(largest), x, y, z))
+
+    assert grad_bp(composite(largest), 1.0, 1.0, 1.0) == pytest.approx((1.0, 1.0, 1.0))
+    with pytest.raises(NoGradientError, match="no second derivative"):
+        grad_bp(slopes, 1.0, 1.0, 1.0)
+
+
+def solved(f, x):
+    for _ in range(60):
+        slope = (f(x + 1e-6) - f(x - 1e-6)) / 2e-6
+        after = x - f(x) / slope
+        if abs(after - x) < 1e-13:
+            return after
+        x = after
+    return x
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        lambda a: composite(solved)(lambda x: x * x - a, 1.0),
+        lambda a: composite(solved)(lambda x: x * x - a, 1.0 * a),
+        lambda a: composite(solved)(functools.partial(lambda b, x: x * x - b, a), 1.0),
+    ],
+)
+def test_gradient_flows_to_what_a_function_among_the_arguments_captured(root):
+    assert grad_bp(root, 2.0) == pytest.approx(0.5 / math.sqrt(2))
+
+
+def test_gradient_is_refused_by_what_cannot_be_moved():
+    class Held:
+        __slots__ = ("__weakref__",)
+        at = None
+
+        def __call__(self, x):
+            return x * Held.at
+
+    def use(f, x):
+        return 0.0 if x == 0 else f(x)
+
+    def run(a):
+        Held.at = a
+        return composite(use)(Held(), a - 2.0) + composite(scaled_by)(Held(), a - 2.0)
+
+    def scaled_by(f, x):
+        return f(x) if x == 0 else 2 * f(x)
+
+    with pytest.raises(NoGradientError, match="depends on a BVar from elsewhere"):
+        grad_bp(run, 2.0)
+
+
+def test_gradient_is_refused_where_a_second_call_gives_something_else():
+    calls = iter(range(1000))
+
+    def f(x):
+        return (x + 1.0) * next(calls) if x >= 0 else x
+
+    with pytest.raises(NoGradientError, match="gives another result"):
+        grad_bp(composite(f), 0.0)
+
+
+def test_argument_written_into_keeps_its_gradient():
+    def f(x):
+        if x[0] == 0:
+            x[0] = x[0] * 2.0
+        x[1] = x[1] * x[0] + abs(x[0])
+        return x[1]
+
+    gradient = grad_bp(lambda x: composite(f)(x) + x[1], np.array([0.0, 3.0]))
+
+    # on either side, twice x0 x1 + |x0|
+    assert gradient == pytest.approx([2 * 3.0, 0.0])
+
+
+def test_nothing_is_called_again_where_no_branches_meet():
+    calls = []
+
+    def f(x):
+        calls.append(x)
+        return x * 2.0 if x > 1.0 else x
+
+    grad_bp(composite(f), 0.3)
+
+    assert len(calls) == 1
+
+
+def test_sidereal_time_wraps_and_keeps_its_slope():
+    def angle(days):
+        return (280.46061837 + 360.98564736629 * (days - 2451545)) % 360.0
+
+    days = 2452930.312847
+
+    step = 1e-4  # far less than the day in which the angle wraps
+    slope = (angle(days + step) - angle(days - step)) / (2 * step)
+    assert grad_bp(composite(angle), days) == pytest.approx(slope, rel=1e-5)
+
+
+def test_gradient_is_not_that_of_a_branch_which_begins_a_little_away():
+    def f(x, y):
+        height = x - 6378137.0  # a kink one metre away, at this point none
+        return abs(height) + (0.0 if y == 0 else y)
+
+    assert grad_bp(composite(f), 6378136.0, 0.0) == pytest.approx((-1.0, 1.0))

@@ -1,0 +1,240 @@
+"""NumPy inside composites: constructors, iteration, functions over arrays, kinds of arrays."""
+
+import contextlib
+import math
+
+import numpy as np
+import pytest
+
+from backprop_lift import grad_bp, lifted, twin_of
+from backprop_lift.errors import LiftError
+
+VECTOR = np.array([0.7, 1.9, 0.4])
+MATRIX = np.array([[0.7, 1.9], [2.4, 1.3]])
+
+
+def by_block(x):
+    return np.block([[np.eye(2) * x[0], np.zeros((2, 1))], [np.ones((1, 2)), np.array([[x[1]]])]])
+
+
+def by_apply_along_axis(x):
+    return np.apply_along_axis(lambda row: row * np.sum(row), 0, x)
+
+
+def by_piecewise(x):
+    return np.piecewise(x, [x < 1, x >= 1], [lambda v: v**2, lambda v: np.sin(v)])
+
+
+def by_piecewise_with_settings(x):
+    return np.piecewise(x, [x < 0.5, x >= 1], [lambda v, k: v**2 * k, 3.0, lambda v, k: v], 2.0)
+
+
+def by_select(x):
+    return np.select([x < 0.5, x < 1.0], [x**2, np.sin(x)], default=x * 3)
+
+
+def by_choose(x):
+    return np.choose([0, 1, 0], [x, x * x])
+
+
+def by_nditer(x):
+    return sum(float(v) ** 2 for v in np.nditer(x))
+
+
+def by_ndenumerate(x):
+    squares = np.zeros(3)
+    for i, v in np.ndenumerate(x * 2.0):
+        squares[i] = v * v
+    return squares
+
+
+def by_ndenumerate_of_a_buffer(x):
+    a = np.zeros((2, 3))
+    a[1] = x
+    return sum(v * (i[1] + 1) for i, v in np.ndenumerate(a))
+
+
+def by_flat(x):
+    a = np.zeros((2, 3))
+    a.flat[1] = x[1]
+    a.flat[3:] = x
+    b = np.zeros((3, 2), order="F")
+    b.flat[1::3] = 1.0
+    b.flat[0] = x[0]
+    c = np.zeros(3)
+    c.flat = [x[2], 1.0, 2.0]
+    return np.concatenate([a.ravel(), b.ravel(), c, [v * v for v in x.flat]])
+
+
+def by_columns(x):
+    a = np.zeros((3, 2), order="F")
+    a[0, 0] = x[0]
+    a.reshape(-1)[2] = 5.0  # a copy, as the items lie by columns
+    a.ravel()[3] = 7.0
+    a.T[1, 2] = x[1]
+    return a
+
+
+def by_fromiter(x):
+    return np.fromiter((v * v for v in x), dtype=np.float64, count=3)
+
+
+def by_frompyfunc(x):
+    sine = np.frompyfunc(lambda v: math.sin(v), 1, 1)
+    return np.sum(sine(x)) + sine(x[0]) + np.sum(sine([x[1], 2.0]))
+
+
+def by_vectorize(x):
+    return np.sum(np.vectorize(math.sin)([x[0], x[1]])) + np.vectorize(math.exp)(x[2])
+
+
+def by_vectorize_of_two(x):
+    both = np.vectorize(lambda v: (math.sin(v), v), otypes=[float, float])(x)
+    return both[0] * both[1]
+
+
+def by_vectorize_with_excluded(x):
+    return np.vectorize(lambda a, k: a * np.sum(k), excluded=["k"])(x, k=np.array([2.0, 1.0]))
+
+
+def by_vectorize_of_integers(x):
+    return np.vectorize(lambda v: int(v * 3))(x) * x
+
+
+def by_vectorize_typed_by_its_first(x):
+    return np.vectorize(lambda v: 1 if v < 1 else v)(x) * x
+
+
+@np.vectorize
+def vectorized(x, y):
+    return math.sin(x) * y if x > 0.5 else y * 1.0
+
+
+def by_decorator(x):
+    return vectorized(x, 2.0)
+
+
+def by_add_at(x):
+    a = np.zeros(3)
+    np.add.at(a, [0, 0, 1], x)
+    np.subtract.at(a, 2, x[0])
+    np.add.at(a, [0, 1], 2.0)
+    return a
+
+
+def by_objects(x):
+    a = np.empty(3, dtype=object)
+    for i in range(3):
+        a[i] = x[i] ** 2
+    return np.sum(a) + np.sum(np.array(a.tolist()))
+
+
+def by_strides(x):
+    return np.lib.stride_tricks.as_strided(x, (2, 2), (8, 8)) * [[1.0, 2.0], [3.0, 4.0]]
+
+
+def by_siblings(x):
+    first, second, third = np.outer(x, [1.0, 2.0])
+    first *= 3.0
+    second += third
+    return first * second
+
+
+def by_random_state(x):
+    return np.random.default_rng(0).normal(size=3) * x
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        by_block,
+        by_apply_along_axis,
+        by_piecewise,
+        by_piecewise_with_settings,
+        by_select,
+        by_choose,
+        by_nditer,
+        by_ndenumerate,
+        by_ndenumerate_of_a_buffer,
+        by_flat,
+        by_columns,
+        by_fromiter,
+        by_frompyfunc,
+        by_vectorize,
+        by_vectorize_of_two,
+        by_vectorize_with_excluded,
+        by_vectorize_of_integers,
+        by_vectorize_typed_by_its_first,
+        by_decorator,
+        by_add_at,
+        by_objects,
+        by_strides,
+        by_siblings,
+        by_random_state,
+    ],
+    ids=lambda f: getattr(f, "__name__", "vectorized"),
+)
+def test_function_is_right(f, agrees):
+    assert agrees(f, VECTOR)
+
+
+def test_numbers_of_numpy_keep_the_tape(agrees):
+    assert agrees(lambda x: np.double(x) * np.abs(np.complex128(x) * 1j + 1), 0.83)
+    assert agrees(lambda x: x * np.int64(x * 3) + np.float64(x).item(), 0.83)
+
+
+def test_array_of_objects_never_leaves_without_its_gradient(mine):
+    def f(x):
+        a = np.empty(2, dtype=object)
+        a[0], a[1] = x[0] ** 2, 3.0
+        return a
+
+    lifted(f, into=mine)
+
+    with contextlib.suppress(LiftError):
+        assert grad_bp(lambda x: twin_of(f, mine)(x)[0], VECTOR) == pytest.approx([1.4, 0, 0])
+
+
+class Length(np.ndarray):
+    """An array of a kind of its own."""
+
+    def __new__(cls, a):
+        return np.asarray(a, float).view(cls)
+
+
+CONSTANT = np.ones((2, 2)).view(np.matrix)
+MASKED = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 1], [0, 0]])
+
+
+def by_structure(x):
+    a = np.zeros(2, dtype=[("a", float), ("b", float)])
+    a["a"] = x[0]
+    return np.sum(a["a"])
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(np.matrix(x) * np.matrix(x)),
+        lambda x: np.sum(np.asmatrix(x) * 2.0),
+        lambda x: np.trace(CONSTANT * x),
+        lambda x: np.trace(x * CONSTANT),
+        lambda x: np.sum(MASKED * x),
+        lambda x: np.ma.masked_array(x, mask=x > 1).sum(),
+        lambda x: np.ma.masked_where(x > 1, x).sum(),
+        lambda x: np.sum(np.ma.filled(np.ma.masked_less(x, 0.9), 0.0)),
+        lambda x: np.sum(Length(x)),
+        lambda x: np.sum(x.view(Length)),
+        lambda x: np.sum(Length(np.ones((2, 2))) * x),
+        by_structure,
+        lambda x: np.sum(np.rec.fromarrays([x[0], x[1]], names="a,b").a),
+        lambda x: np.interp(0.5, [0.0, 2.0, 1.0], [x[0, 0], x[0, 1], 3.0]),
+        lambda x: np.sum([np.nditer([x, np.zeros((2, 2))])]),
+    ],
+)
+def test_kind_of_array_that_hides_a_bvar_is_refused(f, mine):
+    lifted(f, into=mine)
+
+    with pytest.raises(LiftError):
+        grad_bp(twin_of(f, mine), MATRIX)
