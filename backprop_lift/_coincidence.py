@@ -218,14 +218,21 @@ def _gradient_by_limits(
 
         def gradient_at(shift: Any) -> Any:
             xs = moved(roots, iter(shift))
+            unknown = np.full(at.shape, np.nan)
             try:
                 y, dzdxs = gradient(xs, seed)
             except Exception as error:
-                y = _value(again, xs, len(finite))
-                if y is None:
+                try:
+                    y = again(*xs)
+                except Exception:  # whatever a function raises outside its domain
+                    if not np.any(shift):
+                        raise error from None
                     return None
-                refusals.append(error)  # the value may still tell the slope
-                return weighed(y), np.full(at.shape, np.nan)
+                refusals.append(error)
+                return weighed(y), unknown  # the value may still tell the slope
+            if len(numbers_of(rooted(y))) != len(finite):
+                refusals.append(_no_gradient(name, "its result takes another form beside it"))
+                return np.nan, unknown
             return weighed(y), numbers_of(rooted(dzdxs))
 
         refusals: list[Exception] = []
@@ -246,13 +253,12 @@ def _gradient_by_limits(
     return scaled_grad
 
 
-def _value(again: Callable[..., Any], xs: list[Any], count: int) -> Any:
-    """The result of a function at some plain values; None if it has none of so many numbers."""
-    try:
-        y = again(*xs)
-    except Exception:  # whatever a function raises outside its domain
-        return None
-    return y if len(numbers_of(rooted(y))) == count else None
+def _no_gradient(name: str, why: str) -> NoGradientError:
+    return NoGradientError(
+        f"{name} has no gradient at a point where its branches meet.",
+        "Take it a little beside the point, or write a rule: lifted(grad=...).",
+        why=why,
+    )
 
 
 def _with_derivative(

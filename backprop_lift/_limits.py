@@ -165,7 +165,8 @@ class Around:
         joined = self._joins(values)
         absent = np.isnan(near[0][1])
         if single:
-            if not short and not (joined and self._is_known(found, along)):
+            near_by = not np.isnan(values[0]) and not short
+            if near_by and not (joined and self._is_known(found, along)):
                 nearer = self._side(along, single, short=True)
                 if nearer.joined and self._is_known(nearer, along):
                     return nearer

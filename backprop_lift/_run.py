@@ -20,7 +20,7 @@ from ._registry import dotted_name, registry
 from ._space import ZERO, is_record, one, parts_of, rebuilt, zero
 from ._sweep import sweep
 from ._tape import Tape, Token
-from .errors import CotangentError, SpaceError
+from .errors import CotangentError
 
 __all__ = ["backprop", "backprop_with", "eval_bp", "grad_bp"]
 
@@ -143,11 +143,6 @@ def backprop_with(f: Callable[..., Any], *xs: Any, **settings: Any) -> Any:
 def _gradient(run: _Run) -> tuple[Any, Any]:
     seeds = run.ones()
     if seeds is None:
-        if run.y is None:
-            raise SpaceError(
-                f"{run.name} returned None, which has no gradient.",
-                "Return the value; a function that only has effects is not differentiated.",
-            )
         _refuse_complex(run)
         seeds = list(run.seeds(run.seed()))
     return run.y, run.pulled_back(run.nodes, seeds)

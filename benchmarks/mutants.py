@@ -74,6 +74,11 @@ def measured(index: int, seeds: int) -> dict[str, Any]:
     }
 
 
+def _silence() -> None:
+    """Keep what LAPACK prints of broken rules out of the table."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _is_raised(report: Any) -> bool:
     """Did a mutant not get as far as to give a gradient?"""
     return any("raises" in problem.text for problem in report.problems)
@@ -92,11 +97,14 @@ def main() -> None:
     step = max(count // given.rules, 1) if given.rules else 1
     chosen = list(range(0, count, step))[: given.rules or None]
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(given.jobs, mp_context=context) as pool:
-        found = list(pool.map(measured, chosen, [given.seeds] * len(chosen)))
-    for one in found:
-        for line in [*one["alarms"], *([one["text"]] if given.list and one["text"] else [])]:
-            print(line)
+    found = []
+    with concurrent.futures.ProcessPoolExecutor(
+        given.jobs, mp_context=context, initializer=_silence
+    ) as pool:
+        for one in pool.map(measured, chosen, [given.seeds] * len(chosen)):
+            found.append(one)
+            for line in [*one["alarms"], *([one["text"]] if given.list and one["text"] else [])]:
+                print(line, flush=True)
     for kind, title in (("rule", "rules"), ("twin", "twins written by hand")):
         show(title, [one for one in found if one["kind"] == kind], given.seeds)
     print(f"{time.perf_counter() - started:.0f} s with {given.jobs} processes")

@@ -124,6 +124,18 @@ def test_a_wrong_function_stays_wrong_in_a_second_run(package, capsys):
     assert [main(["check", name]) for _ in range(2)] == [1, 1]
 
 
+def test_a_changed_rule_is_checked_again(package, tmp_path, capsys):
+    name = package()
+    assert main(["check", name]) == 0
+    source = tmp_path / f"{name}.py"
+    source.write_text(source.read_text().replace("2.0 * x)", "3.0 * x)"))
+    del sys.modules[name]
+
+    assert main(["check", name, "--json", "found.json"]) == 1
+
+    assert json.loads((tmp_path / "found.json").read_text())["checked"] == 1
+
+
 def test_any_number_of_jobs_finds_the_same(package, capsys):
     name = package()
     ledgers = []

@@ -293,3 +293,11 @@ def test_gradient_is_not_that_of_a_branch_which_begins_a_little_away():
         return abs(height) + (0.0 if y == 0 else y)
 
     assert grad_bp(composite(f), 6378136.0, 0.0) == pytest.approx((-1.0, 1.0))
+
+
+def test_gradient_is_refused_where_the_result_takes_another_form_on_both_sides():
+    def f(x):
+        return (3.0 * x, x * x) if abs(x - 1.0) < 1e-8 else (3.0 * x, None)
+
+    with pytest.raises(NoGradientError, match="another form"):
+        grad_bp(lambda x: sum(composite(f)(x)), 1.0)

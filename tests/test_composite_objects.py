@@ -602,3 +602,27 @@ def test_function_given_to_a_function_with_a_rule_is_rebound(agrees):
 
     assert agrees(lambda x: integrate.quad(squared_sine, 0.0, 2.0, args=(x,))[0], 0.83)
     assert agrees(lambda x: integrate.quad(HOLDER.own, 0.0, x)[0], 0.83)
+
+
+class Mark:
+    """Has no methods, so that nothing is rebound."""
+
+
+class Name(str):
+    """Cannot be made by `object.__new__`."""
+
+
+def test_objects_that_are_not_rebound_stay_the_same_ones(mine):
+    marks = {"a": Mark(), "b": [Mark()], "c": Name("c")}
+    before = [marks["a"], marks["b"][0], marks["c"]]
+
+    def f(x):
+        marks["d"] = x
+        return x * len(marks)
+
+    lifted(f, into=mine)
+
+    assert grad_bp(twin_of(f, mine), 0.83) == 4.0
+    assert [a is b for a, b in zip(before, marks.values(), strict=False)] == [True, False, True]
+    assert marks["b"][0] is before[1]
+    assert marks["d"] == 0.83

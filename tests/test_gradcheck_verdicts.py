@@ -207,6 +207,27 @@ def test_check_finds_a_slope_of_a_thousandth_too_much():
     assert checked(sine, 0.7).verdict == "wrong"
 
 
+def test_check_finds_a_mistake_at_one_point_alone():
+    @rule(derivative=lambda x: np.where(x == 2.0, 5.0, 2 * x)[()], replace=True)
+    def square(x):
+        return x * x
+
+    assert checked(square, 2.0).verdict == "wrong"
+    assert checked(square, 2.5).right
+
+
+def test_check_calls_noise_what_changes_with_the_last_digits():
+    def cancelling(x):
+        return np.sin(x) + ((1e8 + x) - 1e8) * 1e-3
+
+    scatter = lambda x: np.cos(x) + 1e-3 + 1e-3 * np.sin(1e16 * x)
+    entry = entry_of(cancelling, derivative=scatter)
+
+    report = check_sample(cancelling, Sample((np.array([1.3]),)), entry=entry)
+
+    assert report.verdict in ("noise", "right")
+
+
 def test_check_finds_one_wrong_entry_among_ten_thousand():
     weights = np.ones(10_000)
     weights[77] = 1.5
@@ -706,6 +727,7 @@ def test_report_gives_facts_for_a_ledger():
 
     assert (facts["verdict"], facts["samples"], facts["settings"]) == ("right", 1, ["scale"])
     assert facts["arguments"]["x"]["verdict"] == "right"
+    assert facts["arguments"]["x"]["oracles"] == ["differences"]
     assert facts["arguments"]["x"]["worst error"] < 1e-6
     assert json.loads(json.dumps(facts)) == facts
 

@@ -36,6 +36,12 @@ def filled(x, out=None):
     return out
 
 
+def between(x, low=0, high=1):
+    if not (0 <= low and high <= 1):
+        raise ValueError
+    return x * (high - low) * np.sqrt(high) * np.exp(low)
+
+
 def hidden(x, shift=None):
     return x * x if shift is None else x * x + float(np.asarray(shift)) * 0
 
@@ -71,6 +77,12 @@ def test_an_option_that_stands_for_another_one_is_found_right():
     assert found == {"-": "composite", "length": "right", "width": "right", "rate": "right"}
 
 
+def test_a_default_at_a_corner_is_left_for_a_value_beside_it():
+    found = _findings(between, Sample((0.3,)))
+
+    assert (found["low"], found["high"]) == ("right", "right")
+
+
 def test_integers_of_an_example_are_moved_as_floats():
     found = _findings(rotated, Sample(([1, 0, 2], 0.3)))
 
@@ -83,6 +95,15 @@ def test_a_threshold_that_changes_nothing_near_by_is_flat():
 
 def test_an_array_to_write_into_is_tried_with_the_result():
     assert _findings(filled, Sample((2.0,)))["out"] == "flat"
+
+
+def test_several_results_of_different_shapes_stand_for_no_option():
+    def parted(x, smallest=None):
+        return np.array([x, 2 * x]), float(x)
+
+    calls = _moving(parted, "smallest", Sample((2.0,)))
+
+    assert all(np.ndim(call.settings["smallest"]) == 0 for call in calls)
 
 
 def test_an_argument_that_is_never_found_right_stays_out():

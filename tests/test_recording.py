@@ -91,7 +91,7 @@ def test_calls_are_recorded_while_tests_run_that_fail(package, tmp_path):
     assert "1 failed, 2 passed" in str(said)
     found = recorded(package, path)
     assert "_hidden" not in found
-    assert [(s.args[0].focus, s.args[1:]) for s in found["power"]] == [(0.5, ()), (0.5, ("mm",))]
+    assert {(s.args[0].focus, s.args[1:]) for s in found["power"]} == {(0.5, ()), (0.5, ("mm",))}
     assert found["image"][0].args[0].focus == 0.5
     assert any("test_power" in sample.origin for sample in found["power"])
 

@@ -15,12 +15,10 @@ from .._bvar import PLAIN_TYPES, BVar
 from .._registry import Registry
 from .._space import is_record, parts_of, rebuilt
 from .functions import Functions
-from .library import dispatcher
 from .names import Names
 from .objects import Classes, by_class_statement
 from .standing_in import representative
 from .state import State
-from .world import World
 
 __all__ = ["CONTAINERS", "Entrance"]
 
@@ -30,13 +28,18 @@ _PLAIN_TYPES: Final = frozenset(PLAIN_TYPES)
 _PLAIN_TYPES_ONLY: Final = (_PLAIN_TYPES - {type}).issuperset
 
 
-class Entrance(World, abc.ABC):
+class Entrance(abc.ABC):
     """Lifts values that may live for one call only, and keeps none of them."""
 
     registry: Registry
     functions: Functions
     classes: Classes
     state: State
+    originals: dict[int, tuple[Any, Any]]
+
+    @abc.abstractmethod
+    def lifted_value(self, value: Any) -> Any:
+        """What a name stands for in rebound code; it is kept."""
 
     @abc.abstractmethod
     def stand_in(self, value: Any) -> Any:
@@ -51,7 +54,7 @@ class Entrance(World, abc.ABC):
             return self._opened(value)
         if cls is Buffer:
             return value
-        if cls in _CONTAINERS:
+        if cls in CONTAINERS:
             return self.lifted_container(value)
         if isinstance(value, types.FunctionType):
             return self._lifted_function(value)
@@ -121,8 +124,8 @@ class Entrance(World, abc.ABC):
         entry = self.registry.find(value)
         if entry is not None and entry.kind != "composite":
             return self.lifted_value(value)
-        found = dispatcher(self, value) or self.stand_in(value)
-        return self.rebound(value) or value if found is None else found
+        found = self.stand_in(value)
+        return self.functions.rebound(value) or value if found is None else found
 
     def lifted_method(self, value: types.MethodType) -> Any:
         """A bound method as that of the view of its owner."""

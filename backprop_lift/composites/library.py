@@ -9,6 +9,7 @@ import decimal
 import fractions
 import functools
 import threading
+from types import FunctionType
 from typing import Any, Final
 
 import numpy as np
@@ -91,7 +92,7 @@ def _taken_apart(world: World, value: Any, to_dict: bool) -> Any:
 
 def dispatcher(world: World, function: Any) -> Any:
     """A function of `functools.singledispatch` that looks through BVars; None for any other."""
-    dispatch = getattr(function, "dispatch", None)
+    dispatch = vars(function).get("dispatch") if isinstance(function, FunctionType) else None
     if dispatch is None or not hasattr(function, "registry"):
         return None
 

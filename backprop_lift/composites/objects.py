@@ -226,7 +226,9 @@ class Classes:
     def as_outside(self, value: Any) -> Any:
         """An object that rebound code has made, as one of the class that it knows."""
         cls = self.world.original_of(type(value))
-        if self.lifted.get(cls) is not type(value) or not hasattr(value, "__dict__"):
+        if cls is type(value) or self.lifted.get(cls) is not type(value):
+            return value
+        if not hasattr(value, "__dict__"):
             return value
         plain = object.__new__(cls)
         object.__setattr__(plain, "__dict__", value.__dict__)

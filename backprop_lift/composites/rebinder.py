@@ -181,7 +181,7 @@ class Rebinder(Entrance):
         """What stands in for a value; None where nothing does."""
         if isinstance(value, type) and value in _CLASSES_OF_NUMBERS:
             return self._class_of_numbers(value)
-        stand_in = stand_in_of(value, self)
+        stand_in = stand_in_of(value, self) or dispatcher(self, value)
         if stand_in is None:
             return None
         if isinstance(value, type) and not isinstance(stand_in, type):
@@ -218,7 +218,7 @@ class Rebinder(Entrance):
     def _lifted_callable(self, value: Any) -> Any:
         stand_in = self.stand_in(value)
         if stand_in is None:
-            stand_in = pool(value) or dispatcher(self, value)
+            stand_in = pool(value)
         if stand_in is not None:
             return stand_in
         entry = self.registry.find(value)

@@ -184,7 +184,9 @@ def _found(function: Any) -> Any:
     given = _SAME.get(name)
     if given is None:
         return None
-    same: Any = getattr(mpmath, given) if isinstance(given, str) else functools.partial(given, mpmath)
+    same: Any = (
+        getattr(mpmath, given) if isinstance(given, str) else functools.partial(given, mpmath)
+    )
 
     def found(*args: Any) -> Any:
         if not any(isinstance(x, Digits) for x in args):

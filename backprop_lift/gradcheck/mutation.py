@@ -28,8 +28,10 @@ __all__ = ["MutationReport", "check_mutants"]
 
 # Relative difference of cotangents that is rounding.
 _ROUNDING: Final = 1e-11
-# Calls at which a mutant that differs is checked, those where it differs most first.
-_TRIALS: Final = 6
+# Calls at which a mutant that differs is checked.
+_TRIALS: Final = 16
+# Relative difference of cotangents that a check finds, if it can tell anything there.
+_CLEAR: Final = 1e-3
 # Calls at which the rule and its mutants are compared, at most.
 _POINTS: Final = 200
 
@@ -127,9 +129,9 @@ def check_mutants(
         else:
             report.missed.append((mutant, broken))
     if survivors and prove:
-        court = _Court(f, entry, unbroken.samples, report, seed)
+        compared = _SideBySide(f, entry, unbroken.samples, report, seed)
         for mutant in survivors:
-            court.judge(mutant)
+            compared.settle(mutant)
     return report
 
 
@@ -142,8 +144,8 @@ def _same(unbroken: Report, broken: Report) -> bool:
     )
 
 
-class _Court:
-    """Where the rule of a function and mutants that no sample told are compared."""
+class _SideBySide:
+    """The rule of a function beside mutants that no sample told, at many calls."""
 
     def __init__(
         self, f: Any, entry: Entry, samples: list[Sample], report: MutationReport, seed: int
@@ -155,6 +157,7 @@ class _Court:
         rng = np.random.default_rng(seed)
         self.points: list[Cotangents] = []
         self.tried: set[str] = set()
+        self.right: dict[int, bool] = {}
         for sample in _spread(f, samples, rng):
             self.tried.add(sample.origin.partition(",")[0])
             found = cotangents(f, sample, entry)
@@ -163,30 +166,32 @@ class _Court:
             if len(self.points) == _POINTS:
                 break
 
-    def judge(self, mutant: Mutant) -> None:
+    def settle(self, mutant: Mutant) -> None:
         """Say which of the three a mutant is: told by a call, no mistake, or out of reach."""
         away = [
             (difference(point, cotangents(self.f, point.sample, mutant.entry)), k)
             for k, point in enumerate(self.points)
         ]
-        away.sort(key=lambda found: (-found[0], found[1]))
+        # Among clear differences, those of calls nearest to the samples come first.
+        away.sort(key=lambda found: (-min(found[0], _CLEAR), found[1]))
         for size, k in away[:_TRIALS]:
-            if size > _ROUNDING and self._is_told(mutant, self.points[k].sample):
+            if size > _ROUNDING and self._is_told(mutant, k):
                 self.report.weak.append((mutant, self.points[k].sample))
                 return
-        largest = next((size for size, _ in away if np.isfinite(size)), 0.0)
+        largest = max((size for size, _ in away), default=np.inf)
         proof = self._proof(mutant, largest)
         if proof:
             self.report.equivalent.append((mutant, proof))
         else:
             self.report.unreached.append((mutant, self._missing(mutant, largest)))
 
-    def _is_told(self, mutant: Mutant, sample: Sample) -> bool:
+    def _is_told(self, mutant: Mutant, k: int) -> bool:
         """Is the rule right at a call, and the mutant not?"""
-        options: dict[str, Any] = {"seed": self.seed, "second_order": False}
-        if not check(self.f, [sample], entry=self.entry, **options).right:
-            return False
-        return not check(self.f, [sample], entry=mutant.entry, diagnose=False, **options).right
+        sample = self.points[k].sample
+        options: dict[str, Any] = {"seed": self.seed, "second_order": False, "diagnose": False}
+        if k not in self.right:
+            self.right[k] = check(self.f, [sample], entry=self.entry, **options).right
+        return self.right[k] and not check(self.f, [sample], entry=mutant.entry, **options).right
 
     def _proof(self, mutant: Mutant, largest: float) -> str:
         if largest > _ROUNDING:
@@ -218,7 +223,8 @@ class _Court:
 
     def _missing(self, mutant: Mutant, largest: float) -> str:
         if largest > _ROUNDING:
-            return f"the cotangents differ by {largest:.0e}, less than a check can tell"
+            by = f"by {largest:.0e}" if np.isfinite(largest) else "by having none"
+            return f"the cotangents differ {by} where the rule itself is not told from it"
         if mutant.operator == "option ignored":
             return f"no call gives {mutant.text}"
         return f"no call of {len(self.points)} uses what is gone"

@@ -213,8 +213,9 @@ class Report:
         Returns
         -------
         dict
-            The verdict; for each argument its verdict, the worst relative error and the number of
-            derivatives found right; the settings that any call gave; problems and findings.
+            The verdict; for each argument its verdict, the number of derivatives found right, by
+            which oracles, and their worst relative error; the settings that any call gave;
+            problems and findings.
         """
         arguments = {}
         for name, verdict in self.per_argument.items():
@@ -222,6 +223,7 @@ class Report:
             arguments[name] = {
                 "verdict": verdict,
                 "right": len(right),
+                "oracles": sorted({o.oracle for o in right}),
                 "worst error": max((o.relative_error for o in right), default=None),
             }
         return {

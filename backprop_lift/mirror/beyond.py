@@ -47,6 +47,8 @@ def calls_moving(
     if has is None and p.default is not p.empty:
         has = p.default
     values = [floats(has)] if _holds_numbers(has) else []
+    if type(has) in (int, float) and has == p.default:
+        values.append(0.9 * has or 0.1)  # defaults are fond of corners
     if has is None:
         # What the function calculates where it is left out, or an array to write that into.
         result = result_of(sample)
@@ -65,7 +67,9 @@ def calls_moving(
 
 
 def _may_be(p: inspect.Parameter, result: Any) -> bool:
-    return p.name == "out" or np.ndim(result) == 0
+    """May a result stand for a parameter: a number for an option, an array for one to write into?"""
+    is_array = isinstance(result, np.ndarray) and result.ndim > 0
+    return is_array if p.name == "out" else isinstance(result, (int, float, np.number))
 
 
 def _value_of(sample: Sample, names: list[str], name: str) -> Any:

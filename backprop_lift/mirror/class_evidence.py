@@ -28,6 +28,9 @@ _TOO_LONG: Final = "not checked: the checks of the other methods took too long"
 # Verdicts on a constructor that is given no numbers: its methods may deal in some.
 _NEUTRAL: Final = ("no argument holds real or complex numbers", "gives it a number")
 
+# Of computing, to draw calls of one method of one object: a class has many.
+_SECONDS: Final = 0.4
+
 
 def class_findings(
     public: Public,
@@ -124,7 +127,8 @@ def _method_calls(
         alone = Sample((thing,), {}, "drawn")
         if all(p.default is not p.empty for p in parameters_of(bound)) and answers(function, alone):
             found.append(alone)
-        found += [Sample((thing, *s.args), s.settings, s.origin) for s in drawn(bound, pool)]
+        more = drawn(bound, pool, seconds=_SECONDS)
+        found += [Sample((thing, *s.args), s.settings, s.origin) for s in more]
     if len([p for p in parameters_of(function) if p.default is p.empty]) == 2:
         # Of what may be added or compared, another one of its kind is an argument.
         pairs = [Sample(pair, {}, "drawn") for pair in itertools.permutations(objects[:2])]

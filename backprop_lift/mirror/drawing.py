@@ -41,7 +41,7 @@ _BY_POSITION: Final = (
 )
 
 
-def drawn(function: Any, pool: Pool) -> list[Sample]:
+def drawn(function: Any, pool: Pool, *, seconds: float = _SECONDS) -> list[Sample]:
     """Calls of a function for which there are no real ones.
 
     Parameters
@@ -49,6 +49,8 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
     function : callable
     pool : Pool
         Values by parameter name.
+    seconds : float, optional
+        Of computing, after which no more calls are tried.
     """
     parameters = parameters_of(function)
     if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
@@ -56,7 +58,7 @@ def drawn(function: Any, pool: Pool) -> list[Sample]:
     body = own_init(function) if isinstance(function, type) else function
     if not only_computes(getattr(body, "__func__", body)):
         return []
-    until = time.process_time() + _SECONDS
+    until = time.process_time() + seconds
     found: list[Sample] = []
     covered: set[str] = set()
     for given in _given(parameters, documented(function)[0], pool):

@@ -102,7 +102,7 @@ def findings_for(
     MirrorError
         If the code that sets the package up fails.
     """
-    fingerprints = Fingerprints(survey.package)
+    fingerprints = Fingerprints(survey.package, rules)
     before_checks = before_checks or next((k.before for k in ledgers if k.before), "")
     job = Job(survey, [], rules, samples, before_checks, jobs, mutate)
     given = _Given(samples, job, before_checks)

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._rebind import with_body
+from .._registry import Registry, registry
 
 __all__ = ["Fingerprints"]
 
@@ -29,10 +30,13 @@ class Fingerprints:
     ----------
     package : str
         Functions of it count with their text, those of others with the version of theirs.
+    registry : Registry, optional
+        Whose rules count with their text too.
     """
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, registry: Registry = registry) -> None:
         self.root = package.partition(".")[0]
+        self.registry = registry
         self._own: dict[Any, tuple[str, list[Any]]] = {}
         self._texts: dict[str, list[str]] = {}
 
@@ -54,8 +58,25 @@ class Fingerprints:
     def _looked_at(self, key: Any, value: Any) -> tuple[str, list[Any]]:
         known = self._own.get(key)
         if known is None:
-            known = self._own[key] = self._look_at(value)
+            text, reached = self._look_at(value)
+            known = self._own[key] = text + self._rule(value), reached
         return known
+
+    def _rule(self, value: Any) -> str:
+        """The text of a function's rule; nothing for those that come with this library."""
+        entry = self.registry.find(value) if callable(value) else None
+        if entry is None or entry.kind == "composite":
+            return ""
+        options = getattr(entry.rule, "options", {})
+        given = [options.get(key) for key in ("grad", "derivative", "op")]
+        parts = [p for g in given for p in (g.values() if isinstance(g, dict) else [g])]
+        ours = __name__.partition(".")[0]
+        texts = [
+            self._text(part)
+            for part in parts
+            if isinstance(part, types.FunctionType) and part.__module__.partition(".")[0] != ours
+        ]
+        return f" {entry.kind} {' '.join(texts)}" if texts else ""
 
     def _look_at(self, value: Any) -> tuple[str, list[Any]]:
         """What counts of a value itself, and the values that it reaches."""

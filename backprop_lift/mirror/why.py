@@ -136,7 +136,7 @@ def _told(name: str, function: Any, place: Place, rules: Registry) -> Iterator[s
     yield f"  ledger     {place.path}"
     versions = ", ".join(f"{n} {v}" for n, v in sorted(place.ledger.versions.items()) if v)
     yield f"  versions   {versions}"
-    current = _is_current(name, function, whole)
+    current = _is_current(name, function, whole, rules)
     yield f"  source     {whole.source}, {'as it was checked' if current else 'changed since'}"
     samples = _samples(lines)
     if has_failed([whole]) and function is not None and samples:
@@ -243,10 +243,10 @@ def _arguments(found: dict[str, Finding]) -> Iterator[str]:
         )
 
 
-def _is_current(name: str, function: Any, whole: Finding) -> bool:
+def _is_current(name: str, function: Any, whole: Finding, rules: Registry) -> bool:
     if function is None:
         return False
-    fingerprints = Fingerprints(name.partition(".")[0])
+    fingerprints = Fingerprints(name.partition(".")[0], rules)
     if fingerprints.of(function) == whole.source:
         return True
     owner = _function(name.rpartition(".")[0])  # of a method, the source is that of its class

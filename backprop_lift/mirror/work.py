@@ -157,8 +157,7 @@ class Job:
             found.setdefault(key, []).extend(samples)
         return {key: with_arrays(samples) for key, samples in found.items()}
 
-
-    def _add_members(self, cls: type, name: str, found: dict[int, list[Sample]]) -> None:
+    def _add_members(self, cls: Any, name: str, found: dict[int, list[Sample]]) -> None:
         """Take the calls of a class itself, and of its methods, where samples files have some."""
         init = own_init(cls)
         for sample in self.samples.get(name, ()) if init is not None else ():
