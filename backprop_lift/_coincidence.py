@@ -34,6 +34,8 @@ __all__ = ["with_limits"]
 _APART: Final = (2e-3, 5e-4, 3.2e-5)
 _WEIGHTS: Final = (64 / 21, -8 / 3, 2 / 3, -1 / 21)
 _AGREE: Final = 1e-5
+# After so many refused gradients, values alone are asked for.
+_MOST_REFUSALS: Final = 3
 
 
 def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -219,6 +221,8 @@ def _gradient_by_limits(
         def gradient_at(shift: Any) -> Any:
             xs = moved(roots, iter(shift))
             unknown = np.full(at.shape, np.nan)
+            if len(refusals) >= _MOST_REFUSALS:
+                return (weighed(again(*xs)), unknown) if _can_be_called(again, xs) else None
             try:
                 y, dzdxs = gradient(xs, seed)
             except Exception as error:
@@ -251,6 +255,14 @@ def _gradient_by_limits(
         return _with_derivative(name, lambda xs: gradient(xs, dzdy)[1], values, around, limit)
 
     return scaled_grad
+
+
+def _can_be_called(function: Callable[..., Any], xs: list[Any]) -> bool:
+    try:
+        function(*xs)
+    except Exception:  # whatever a function raises outside its domain
+        return False
+    return True
 
 
 def _no_gradient(name: str, why: str) -> NoGradientError:

@@ -136,7 +136,13 @@ _REFUSALS: Final = (ConversionError, NoGradientError, TapeError, UnhandledParame
 
 @contextmanager
 def noted_refusals() -> Iterator[list[LiftError]]:
-    """The refusals of this thread from here on, those too that a function swallows."""
+    """The refusals of this thread from here on, those too that a function swallows.
+
+    Yields
+    ------
+    list of LiftError
+        Grows as they are raised.
+    """
     outer, _noted.errors = _noted.errors, []
     try:
         yield _noted.errors

@@ -4,3 +4,5 @@
 there, `state` looks after what outlives a call, and the rest are the stand-ins: what names of
 Python, of its library and of NumPy mean inside a composite.
 """
+
+__all__: list[str] = []

@@ -29,7 +29,7 @@ _TOO_LONG: Final = "not checked: the checks of the other methods took too long"
 _NEUTRAL: Final = ("no argument holds real or complex numbers", "gives it a number")
 
 # Of computing, to draw calls of one method of one object: a class has many.
-_SECONDS: Final = 0.4
+_DRAWING: Final = 0.4
 
 
 def class_findings(
@@ -127,7 +127,7 @@ def _method_calls(
         alone = Sample((thing,), {}, "drawn")
         if all(p.default is not p.empty for p in parameters_of(bound)) and answers(function, alone):
             found.append(alone)
-        more = drawn(bound, pool, seconds=_SECONDS)
+        more = drawn(bound, pool, seconds=_DRAWING)
         found += [Sample((thing, *s.args), s.settings, s.origin) for s in more]
     if len([p for p in parameters_of(function) if p.default is p.empty]) == 2:
         # Of what may be added or compared, another one of its kind is an argument.
