@@ -122,7 +122,11 @@ def binary(op: Any, x: Any, y: Any) -> Any:
         on_y = on_y and y._bvar_space.tape is tape
     a = x._bvar_value if on_x else x
     b = y._bvar_value if on_y else y
-    value = op(a, b)
+    try:
+        value = op(a, b)
+    except ArithmeticError:
+        coincide(x, y)
+        raise
     if op is operator.pow and np.any(np.equal(innermost(a), 0) & np.less(innermost(b), 1)):
         tape.careful = True  # an infinite slope
         coincide(x)

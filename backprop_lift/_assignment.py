@@ -77,6 +77,7 @@ def set_item(x: Any, key: Any, part: Any) -> Any:
         if a is not x:
             found.append(set_item(dzdy, key, 0.0))
         if token is not None:
+            dzdy = np.asarray(dzdy) if dzdy.__class__ is float else dzdy
             dzdpart = dzdy[key] if written is None else dzdy[key] * written
             found.append(_fit_assigned(dzdpart, token.shape))
         return tuple(found)

@@ -250,6 +250,8 @@ def _gradient_by_limits(
         limit = around.limit()
         if refusals and np.all(np.isnan(limit)):
             raise refusals[0]
+        if around.contradicts(limit):
+            raise _no_gradient(name, "comparisons alone decide its result, as in a bisection")
         if not nested and not has_bvar(recorded):
             return list(with_numbers(recorded, iter(limit)))
         return _with_derivative(name, lambda xs: gradient(xs, dzdy)[1], values, around, limit)

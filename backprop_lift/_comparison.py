@@ -77,7 +77,10 @@ def nearly_equal(a: Any, b: Any) -> bool:
 
 
 def coincide(*values: Any) -> None:
-    """Note that a value met another, on the tapes of all levels."""
+    """Note that a value met another, on the tapes of all levels.
+
+    So does one at which a function raised: whoever catches that goes another way.
+    """
     for value in values:
         while value.__class__ is BVar:
             value._bvar_space.tape.coincident = True

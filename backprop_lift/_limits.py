@@ -23,6 +23,10 @@ _SAME: Final = 1e-8
 _CONSISTENT: Final = 1e-2
 # An error of a gradient whose effect is so small a part of the value is none.
 _SLIGHT: Final = 1e-8
+# A change of the value that is off by so large a part contradicts a gradient; less may be curvature.
+_OFF: Final = 1e-3
+# What rounding may leave of a value, as a part of it.
+_ROUNDING: Final = 1e-10
 # So many numbers of an array are moved one at a time; more are moved together.
 _ONE_BY_ONE: Final = 16
 
@@ -116,6 +120,31 @@ class Around:
             same = np.abs(one - other) <= CONVERGED * (np.abs(one) + np.abs(other))
             found = np.where(unknown & same, one, found)
         return np.where(np.isnan(found) & (self.leaves < 0), self.here, found)
+
+    def contradicts(self, gradient: Row) -> bool:
+        """Do the values around the point change, steadily, as a gradient does not say?
+
+        They do where comparisons alone decide the result, as in a search by bisection.
+        """
+        if not self._contradicts(gradient, self.sizes * self.u):
+            return False
+        if len(gradient) > _ONE_BY_ONE:
+            return not np.any(gradient)
+        # where corners meet, only the lines along the arguments tell
+        return any(self._contradicts(gradient, row) for row in np.diag(self.sizes))
+
+    def _contradicts(self, gradient: Row, along: Row) -> bool:
+        step = NEAREST * along
+        expected = float(np.dot(gradient[gradient != 0], step[gradient != 0]))
+        change = self._change(step)
+        off = abs(change - expected)
+        if not off > _OFF * max(abs(change), abs(expected)) + _ROUNDING * abs(self.value):
+            return False
+        return abs(self._change(2 * step) - 2 * change) <= _OFF * abs(change)
+
+    def _change(self, step: Row) -> float:
+        above, below = self.gradient_at(step), self.gradient_at(-step)
+        return np.nan if above is None or below is None else (above[0] - below[0]) / 2
 
     def _confirmed(self, along: Row) -> Any:
         """Where is the recorded gradient the mean of those at both sides?"""

@@ -163,7 +163,11 @@ class Operators:
                 if other._bvar_space is space:
                     r = BVar()
                     b = other._bvar_value
-                    r._bvar_value = y = self._bvar_value / b
+                    try:
+                        r._bvar_value = y = self._bvar_value / b
+                    except ArithmeticError:
+                        coincide(self, other)
+                        raise
                     r._bvar_space = space
                     r._bvar_at = len(tape)
                     if not finite(y):
@@ -187,7 +191,11 @@ class Operators:
             if cls is float or cls is int:
                 r = BVar()
                 b = self._bvar_value
-                r._bvar_value = y = other / b
+                try:
+                    r._bvar_value = y = other / b
+                except ArithmeticError:
+                    coincide(self)
+                    raise
                 r._bvar_space = space
                 r._bvar_at = len(tape)
                 if not finite(y):
@@ -216,7 +224,11 @@ class Operators:
             if cls is int or (cls is float and space.cls is np.ndarray):
                 r = BVar()
                 a = self._bvar_value
-                r._bvar_value = y = a**other
+                try:
+                    r._bvar_value = y = a**other
+                except ArithmeticError:
+                    coincide(self)
+                    raise
                 r._bvar_space = space if y.__class__ is space.cls else tape.token(y)
                 r._bvar_at = len(tape)
                 if not finite(y) or (other < 1 and np.any(np.equal(innermost(a), 0))):

@@ -161,7 +161,11 @@ class _Twin:
             if tape is None:
                 return call((x,))
             a = x._bvar_value
-            y = short(a) if a.__class__ is BVar else original(a)
+            try:
+                y = short(a) if a.__class__ is BVar else original(a)
+            except (ArithmeticError, ValueError):
+                coincide(x)
+                raise
             token = space
             if (
                 y.__class__ is not np.ndarray
@@ -204,7 +208,11 @@ class _Twin:
             tape, a = space.kept, x._bvar_value
             if tape is None or a.__class__ not in _NUMBERS:
                 return call((x, *defaults))
-            y = original(a)
+            try:
+                y = original(a)
+            except (ArithmeticError, ValueError):
+                coincide(x)
+                raise
             cls = y.__class__
             if (
                 other
@@ -247,7 +255,11 @@ class _Twin:
             if tape is None:
                 return original(*xs)
             plain = [x._bvar_value if x.__class__ is BVar else x for x in xs]
-            result = original(*plain)
+            try:
+                result = original(*plain)
+            except (ArithmeticError, ValueError):
+                coincide(*xs)
+                raise
             if at_once or kink is not None or result.__class__ not in _NUMBERS:
                 return recorded(tape, xs, [*plain, *defaults], result)
             if result.__class__ is np.ndarray and (
@@ -370,12 +382,16 @@ class _Twin:
             if found.__class__ is not tuple and comes_later(found):
                 return then(found, lambda found: self._recorded_op(tape, values, plain, found))
             return self._recorded_op(tape, values, plain, found)
-        if inner:
-            result = self.call(tuple(plain))
-        elif given or self.required is None:
-            result = self._original(plain)
-        else:
-            result = self.original(*plain[: self.required])
+        try:
+            if inner:
+                result = self.call(tuple(plain))
+            elif given or self.required is None:
+                result = self._original(plain)
+            else:
+                result = self.original(*plain[: self.required])
+        except (ArithmeticError, ValueError):
+            coincide(*values)
+            raise
         return self._recorded(tape, values, plain, result)
 
     def _recorded(self, tape: Any, values: tuple[Any, ...], plain: list[Any], result: Any) -> Any:

@@ -301,3 +301,41 @@ def test_gradient_is_refused_where_the_result_takes_another_form_on_both_sides()
 
     with pytest.raises(NoGradientError, match="another form"):
         grad_bp(lambda x: sum(composite(f)(x)), 1.0)
+
+
+def growth_rate(x):
+    try:
+        return math.expm1(x) / x
+    except ZeroDivisionError:
+        return 1.0
+
+
+def test_way_taken_after_an_exception_has_the_gradient_of_the_neighbourhood():
+    assert growth_rate(0.0) == 1.0
+    assert math.isclose(grad_bp(composite(growth_rate), 0.0), 0.5, rel_tol=1e-6)
+
+
+def filled(x):
+    x = np.asarray(x)
+    zero = x == 0.0
+    out = np.empty_like(x)
+    out[zero] = 3.0
+    out[~zero] = x[~zero] * 2.0
+    return out
+
+
+def test_item_of_an_array_without_axes_is_assigned_with_its_gradient():
+    assert grad_bp(composite(filled), 1.5) == 2.0
+
+
+def cube_root_by_bisection(x):
+    low, high = 0.0, 3.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle**3 < x else (low, middle)
+    return low
+
+
+def test_result_that_only_comparisons_decide_is_refused():
+    with pytest.raises(NoGradientError, match="comparisons"):
+        grad_bp(composite(cube_root_by_bisection), 1.5)
