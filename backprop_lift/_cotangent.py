@@ -165,6 +165,7 @@ def _outline(value: Any) -> str:
 
 # What has no parts of its own, and what has been gathered already.
 _WHOLE: Final[set[Any]] = {float, np.float64, np.ndarray}
+_WHOLE_NUMBERS: Final = frozenset(_WHOLE)
 
 
 class Accumulator:
@@ -222,6 +223,9 @@ class Accumulator:
     def put(self, key: Any, dzdpart: Any) -> None:
         """Add a contribution to the part that `key` reads; an accumulator is taken over."""
         self.reached = True
+        if self.owned and key.__class__ is int and dzdpart.__class__ in _WHOLE_NUMBERS:
+            self.dense[key] += dzdpart
+            return
         parts = self.parts
         if parts is not None and key.__class__ is not slice:
             if dzdpart.__class__ in _WHOLE and key not in parts:
