@@ -221,11 +221,8 @@ def _joined_sequences(x: Any, y: Any) -> Any:
 def by_class_of(name: str, x: Any, y: Any) -> Any:
     """An operator of two operands as the class of one defines it, or `NotImplemented`."""
     for operand in (x, y):
-        of_number = (
-            operand._bvar_space.primal is None
-            if operand.__class__ is BVar
-            else operand.__class__ in PLAIN_TYPES
-        )
+        cls = operand.__class__
+        of_number = operand._bvar_space.primal is None if cls is BVar else cls in PLAIN_TYPES
         if not of_number:
             return by_its_class(f"__{name}__", x, y, reflected=f"__r{name}__")
     return NotImplemented
