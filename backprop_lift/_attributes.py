@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from functools import cached_property
 from types import MethodType
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ def attribute_of(v: Any, name: str) -> Any:
     if name.startswith("_bvar_") or (name.startswith("__") and name.endswith("__")):
         raise AttributeError(name)
     root = innermost(v)
-    cls = type(root)
+    cls: Any = type(root)
     if name in _OUTWARD and not is_record(root):
         if not hasattr(root, name) and _asked_by_composite():
             raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
@@ -32,7 +33,7 @@ def attribute_of(v: Any, name: str) -> Any:
         cls = float if own is not None and registry.find(own) is not None else np.float64
     if isinstance(root, tuple) and hasattr(cls, "_fields") and name in cls._fields:
         return item_of(v, cls._fields.index(name))
-    of_class = found_in_class(cls, name)
+    of_class: Any = found_in_class(cls, name)
     entry = None if of_class is None else registry.find(_function_of(of_class))
     if entry is not None:
         if hasattr(of_class, "__set__") or isinstance(of_class, property):
@@ -56,13 +57,14 @@ def attribute_of(v: Any, name: str) -> Any:
         getattr(root, name)  # raises the AttributeError of the value's own class
         return read_part(v, getattr(v._bvar_value, name), name, root)
     if cls.__flags__ & (1 << 9):  # a class made by a class statement: run its own body on v
-        if isinstance(of_class, property) and of_class.fget is not None:
-            return of_class.fget(v)
+        getter = of_class.fget if isinstance(of_class, property) else None
+        if getter is not None:
+            return getter(v)
         if isinstance(of_class, staticmethod):
             return of_class.__func__
         if isinstance(of_class, classmethod):
             return MethodType(of_class.__func__, cls)
-        if hasattr(of_class, "func") and hasattr(of_class, "attrname"):  # cached_property
+        if isinstance(of_class, cached_property):
             return of_class.func(v)
         if callable(of_class) and hasattr(of_class, "__get__"):
             return MethodType(of_class, v)

@@ -184,7 +184,7 @@ class Tape(list[Node]):
 
     def close(self) -> None:
         """End the recording: from now on a BVar of this tape is refused."""
-        self.__class__ = FinishedTape
+        self.__class__ = FinishedTape  # pyright: ignore[reportAttributeAccessIssue]
         self.tokens = {}
         while self.at_end:
             self.at_end.pop()()

@@ -7,7 +7,10 @@ disk. A written mirror needs `twins` alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .memory import live
 
 __all__ = ["live"]
 

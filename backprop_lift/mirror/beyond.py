@@ -43,11 +43,11 @@ def calls_moving(
     """
     parameters = parameters_of(function)
     names = [q.name for q in parameters]
-    has = _value_of(sample, names, p.name)
+    has: Any = _value_of(sample, names, p.name)
     if has is None and p.default is not p.empty:
         has = p.default
     values = [floats(has)] if _holds_numbers(has) else []
-    if type(has) in (int, float) and has == p.default:
+    if isinstance(has, (int, float)) and has is not True and has == p.default:
         values.append(0.9 * has or 0.1)  # defaults are fond of corners
     if has is None:
         # What the function calculates where it is left out, or an array to write that into.
