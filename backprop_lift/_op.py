@@ -402,6 +402,7 @@ def compose_op(outer: Op, *inner: Op) -> Op:
                 dzdpart = _completed(dzdpart, part)
                 for i, dzdx in enumerate(pulled_inner(dzdpart)):
                     totals[i] = add(totals[i], _fitted(dzdx, xs[i], dzdpart, op))
+            # of one argument, the cotangent itself
             return tuple(totals) if len(totals) != 1 else totals[0]  # type: ignore[return-value]
 
         return y, scaled_grad

@@ -151,7 +151,7 @@ class Classes:
         read: Any = cls.__getattribute__
         enter = self.world.entering
 
-        def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807
+        def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807 - put into a class
             value = read(self, name)
             kind = value.__class__
             if kind in _PLAIN_TYPES or kind is BVar or (name[:2] == "__" and name[-2:] == "__"):
@@ -169,7 +169,7 @@ class Classes:
             return known
         world = self.world
 
-        def __setattr__(cls: Any, name: str, value: Any) -> None:  # noqa: N807
+        def __setattr__(cls: Any, name: str, value: Any) -> None:  # noqa: N807 - put into a class
             original = world.original_of(cls)
             if original is cls:
                 meta.__setattr__(cls, name, value)
@@ -177,7 +177,7 @@ class Classes:
                 setattr(original, name, value)
                 world.state.lend(original)
 
-        def __getattribute__(cls: Any, name: str) -> Any:  # noqa: N807
+        def __getattribute__(cls: Any, name: str) -> Any:  # noqa: N807 - put into a class
             value = meta.__getattribute__(cls, name)
             kind = value.__class__
             if kind in _MUTABLE or (by_class_statement(kind) and not isinstance(value, type)):
@@ -258,7 +258,7 @@ def _writer(cls: type) -> Any:
     """Assignment of attributes in slots, to the view and to its original."""
     write: Any = cls.__setattr__
 
-    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807
+    def __setattr__(self: Any, name: str, value: Any) -> None:  # noqa: N807 - put into a class
         write(self, name, value)
         original = original_of_view(self)
         if original is not self:

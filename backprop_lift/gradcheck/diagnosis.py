@@ -228,7 +228,7 @@ def _quantities(call: Call, i: int) -> Iterator[tuple[str, Callable[[Point], Vec
     n = len(call.here[i])
     for j, other in enumerate(call.names):
         if len(call.here[j]) in (1, n):
-            yield other, lambda p, j=j: p.vector[call.part(j)]  # type: ignore[misc]
+            yield other, lambda p, j=j: p.vector[call.part(j)]  # type: ignore[misc]  # j bound early
     assert call.result is not None
     if len(call.result) in (1, n):
         yield "result", lambda p: p.result

@@ -56,7 +56,7 @@ class Digits:
     def __repr__(self) -> str:
         return f"Digits({self.value!r})"
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # never a key
 
 
 def _number(value: Any) -> Any:

@@ -118,7 +118,7 @@ def _swaps(call: Call, i: int) -> Iterator[Hypothesis]:
     for j, other in enumerate(call.names):
         if j != i and len(call.here[j]) == len(call.here[i]):
             text = f"the cotangents of {call.names[i]} and {other} are swapped"
-            yield "swapped", text, lambda p, j=j: p.numeric[call.part(j)]  # type: ignore[misc]
+            yield "swapped", text, lambda p, j=j: p.numeric[call.part(j)]  # type: ignore[misc]  # j bound early
 
 
 def _rearranged(vector: Vector, leaf: Leaf, change: Callable[[Any], Any]) -> Vector:
@@ -143,7 +143,7 @@ def _transposes(call: Call, i: int) -> Iterator[Hypothesis]:
             yield (
                 "transpose",
                 f"the cotangent of {where} is {how}",
-                lambda p, leaf=leaf, change=change: _rearranged(  # type: ignore[misc]
+                lambda p, leaf=leaf, change=change: _rearranged(  # type: ignore[misc]  # as above
                     p.numeric[part], leaf, change
                 ),
             )

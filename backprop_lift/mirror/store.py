@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..errors import LiftError
 from ..gradcheck.samples_file import write_lines
 from .checks import Checked
 from .ledger import Ledger
+from .write import put
 
 __all__ = ["Store"]
 
@@ -107,8 +107,8 @@ class Store:
             merged.add(finding)
         ignored = self.folder / ".gitignore"
         if not ignored.exists():
-            _put(ignored, "*\n")
-        _put(self.ledger, merged.text())
+            put(ignored, "*\n")
+        put(self.ledger, merged.text())
 
     def _save_calls(self) -> None:
         calls = {**self._calls(), **self._shown}
@@ -133,14 +133,3 @@ class Store:
         with open(self.folder / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file aside, then in place of what was there."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(aside, path)
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import Final
 from ..errors import MirrorError
 from .render import MARK
 
-__all__ = ["LEDGER", "Difference", "compared", "write", "write_beside"]
+__all__ = ["LEDGER", "Difference", "compared", "put", "write", "write_beside"]
 
 LEDGER: Final = "ledger.txt"
 
@@ -169,13 +169,7 @@ def write_beside(folder: Path, files: Mapping[str, str]) -> None:
             target = folder / path
             if target.is_file() and (_is_adopted(path, _text(target)) or _text(target) == text):
                 continue
-            aside = target.with_name(f".{target.name}.new")
-            try:
-                aside.write_text(text, encoding="utf-8", newline="\n")
-                os.replace(aside, target)
-            finally:
-                with contextlib.suppress(OSError):
-                    aside.unlink(missing_ok=True)
+            put(target, text)
     except OSError as error:
         raise _not_written(folder, error) from None
 
@@ -193,3 +187,14 @@ def _is_ours(path: str, text: str) -> bool:
     if path.rpartition("/")[2] in ("py.typed", LEDGER):
         return True
     return MARK in text[:1000]
+
+
+def put(path: Path, text: str) -> None:
+    """Write a file aside, then in place of what was there."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(aside, path)
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
