@@ -10,9 +10,10 @@ import enum
 import sys
 from collections.abc import Callable
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import numpy as np
+from typing_extensions import TypeVar
 
 from ._registry import dotted_name, registry
 from ._space import TRIVIAL, Space, one, parts_of, rebuilt, register_space, space_of, zero
@@ -46,16 +47,20 @@ __all__ = [
     "youngest",
 ]
 
-if TYPE_CHECKING:  # which installs them
-    from ._operators import Operators as _Operators
+T = TypeVar("T", default=Any)
+
+if TYPE_CHECKING:
+    from ._operators import Operators
+
+    class _Recorded(Operators, Generic[T]): ...
 else:
-    _Operators = object
+    _Recorded = Generic  # `_operators` installs the operators
 
 _PACKAGE: Final = __file__.rpartition("_bvar")[0]
 
 
-class BVar(_Operators):
-    """A value whose use is recorded.
+class BVar(_Recorded[T]):
+    """A value whose use is recorded; ``BVar[float]`` says to type checkers what it holds.
 
     Made by the runners (`grad_bp` and the like) and by operations on other BVars, never by
     hand. It has no public names of its own, since every attribute belongs to the value: fields,

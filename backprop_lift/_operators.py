@@ -33,7 +33,7 @@ _FINEST: Final = 1e8
 
 
 class Operators:
-    """What a BVar can do; put into `BVar` below, which has no bases."""
+    """What a BVar can do; put into `BVar` below, which is made before them."""
 
     __slots__ = ()
 

@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 import textwrap
+from typing import Literal
 
 import pytest
 
@@ -55,6 +56,10 @@ def half(x: float, *, digits: int = 2) -> float:
     return round(x / 2, digits)
 
 
+def many(xs: list[float | int], unit: Literal["m"] | float | None = None) -> list[float]:
+    return xs
+
+
 def quiet(x, y=None, /, *rest, **more):
     return x
 
@@ -67,6 +72,7 @@ LINES = (
     ),
     Line("half", "function", "m.half", "composite", ("x",), value=half),
     Line("later", "function", "m.later", "composite", ("x",), value=later),
+    Line("many", "function", "m.many", "composite", ("xs", "unit"), value=many),
     Line("quiet", "function", "m.quiet", "noGrad", reason="no sample", value=quiet),
     Line("UNIT", "constant", "m.UNIT", "as it is", value="m"),
 )  # fmt: skip
@@ -82,12 +88,40 @@ def test_a_differentiable_argument_may_be_a_bvar():
     text = _stub("half")
 
     assert "def half(x: float, *, digits: int = 2) -> float: ..." in text
-    assert "def half(x: float | BVar, *, digits: int = 2) -> BVar:" in text
+    assert "def half(x: float | BVar[float], *, digits: int = 2) -> BVar[float]:" in text
     assert '    """Half of a number."""' in text
 
 
+def test_a_container_of_numbers_may_hold_bvars_or_be_one():
+    assert "xs: list[Any] | BVar[list[float | int]]," in _stub("many")
+
+
+def test_a_union_is_widened_by_its_numbers():
+    assert 'unit: Literal["m"] | float | BVar[float] | None = None' in _stub("many")
+
+
+def test_a_name_that_annotations_need_keeps_its_meaning_beside_one_of_the_module():
+    lines = (
+        *(line for line in LINES if line.name in ("half", "quiet")),
+        Line("float", "function", "m.float", "composite", ("x",), value=half),
+        Line("Any", "class", "m.Any", "as it is", value=Ball),
+        Line("overload", "constant", "m.overload", "as it is", value=1),
+    )
+    page = Page("m", lines, (), tuple(line.name for line in lines), (), False, "")
+
+    text = stub(page, Plan("m", "m", "1.0", "m_bp", "MIT", (page,), {}))
+
+    assert "from typing import Any as _Any, overload as _overload" in text
+    assert "from builtins import float as _float" in text
+    assert "def half(x: _float | BVar[_float], *, digits: int = 2) -> BVar[_float]:" in text
+    assert "def float(x: _float, *, digits: int = 2) -> _float: ..." in text
+    assert "def quiet(x: _Any, y: _Any = None" in text
+    assert "class Any:" in text
+    assert "overload: int" in text
+
+
 def test_an_async_function_is_one():
-    assert "async def later(x: float | BVar) -> BVar: ..." in _stub("later")
+    assert "async def later(x: float | BVar[float]) -> BVar[float]: ..." in _stub("later")
 
 
 def test_a_refusal_stands_in_the_first_line_of_the_docstring():
@@ -105,10 +139,10 @@ def test_a_constant_has_its_type():
 def test_a_class_shows_methods_properties_and_operators():
     text = _stub("Body")
 
-    assert "    def __init__(self, size: float | BVar) -> None: ..." in text
+    assert "    def __init__(self, size: float | BVar[float]) -> None: ..." in text
     assert "    @property\n    def half(self) -> float | Any: ..." in text
     assert "    @staticmethod\n    def unit(name: str) -> str: ..." in text
-    assert "    @classmethod\n    def of_two(cls, size: float | BVar) -> Body: ..." in text
+    assert "    @classmethod\n    def of_two(cls, size: float | BVar[float]) -> Body: ..." in text
     assert "    def __len__(self) -> int | Any: ..." in text
     assert "    def __add__(self, other: Body) -> Body: ..." in text
 
@@ -164,7 +198,7 @@ def test_a_users_script_passes_mypy_and_finds_its_mistakes(tmp_path):
             return body.half + m_bp.half(x)
 
 
-        async def waited(v: BVar) -> BVar:
+        async def waited(v: BVar) -> BVar[float]:
             return await m_bp.later(v)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -13,13 +14,11 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._bvar import BVar
-
-__all__ = ["ANY", "BVAR", "Imports", "annotation_text", "hints_of", "is_numeric", "widened"]
+__all__ = [
+    "ANY", "Imports", "annotation_text", "bvar_of", "hints_of", "is_numeric", "widened",
+]  # fmt: skip
 
 ANY: Final = "Any"
-# A BVar says what it holds to type checkers that know it as a generic class.
-BVAR: Final = "BVar[Any]" if hasattr(BVar, "__class_getitem__") else "BVar"
 
 
 class Imports(set[str]):
@@ -42,6 +41,8 @@ _SIMPLE: Final = {
 }  # fmt: skip
 _DATES: Final = (datetime.datetime, datetime.date, datetime.timedelta)
 _NUMERIC: Final = frozenset({"float", "int", "complex", "NDArray[Any]", "ArrayLike"})
+_NUMBER: Final = r"\b(?:float|int|complex|NDArray\[Any\]|ArrayLike(?!\w))"
+_NUMBERS: Final = re.compile(rf"{_NUMBER}(?: \| {_NUMBER})*")
 
 
 def hints_of(function: Any) -> dict[str, Any]:
@@ -133,15 +134,42 @@ def _is_array_like(annotation: Any) -> bool:
 
 def is_numeric(text: str) -> bool:
     """Does an annotation speak of numbers or arrays, and of nothing that is neither?"""
-    parts = {part.strip() for part in text.split("|")} - {"None"}
+    parts = set(_alternatives(text)) - {"None"}
     return bool(parts) and parts <= _NUMERIC
 
 
-def widened(text: str, imports: Imports) -> str:
-    """An annotation, and a BVar of it where it speaks of numbers."""
-    if not is_numeric(text):
-        return text
+def _alternatives(text: str) -> list[str]:
+    """The parts of a union; what stands inside brackets stays whole."""
+    found, depth = [""], 0
+    for piece in text.split(" | "):
+        found[-1] += f" | {piece}" if depth else piece
+        depth += piece.count("[") - piece.count("]")
+        if not depth:
+            found.append("")
+    return found[:-1]
+
+
+def bvar_of(text: str, imports: Imports) -> str:
+    """The annotation of a BVar of what another annotation speaks of."""
     imports.add("from backprop_lift import BVar")
-    if text.endswith(" | None"):
-        return f"{text.removesuffix(' | None')} | {BVAR} | None"
-    return f"{text} | {BVAR}"
+    return f"BVar[{text}]"
+
+
+def widened(text: str, imports: Imports) -> str:
+    """An annotation, and a BVar of what it says of numbers, arrays and containers of these.
+
+    A container may hold BVars, too: what it holds is then left open.
+    """
+    parts = _alternatives(text)
+    numeric = [part for part in parts if _NUMBERS.search(part)]
+    if not numeric:
+        return text
+    opened = []
+    for part in parts:
+        if part in numeric and part not in _NUMERIC:
+            imports.add("from typing import Any")
+            part = _NUMBERS.sub(ANY, part)
+        opened.append(part)
+    place = opened.index("None") if opened[-1] == "None" else len(opened)
+    opened.insert(place, bvar_of(" | ".join(numeric), imports))
+    return " | ".join(opened)

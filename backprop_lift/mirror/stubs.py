@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .annotations import ANY, BVAR, Imports, annotation_text, hints_of, is_numeric, widened
+from .annotations import ANY, Imports, annotation_text, bvar_of, hints_of, is_numeric, widened
+from .clashes import without_clashes
 from .class_stubs import Style, class_stub, joined
 from .plan import Line, Page, Plan
 from .render import all_text, docstring_text, inner_imports
@@ -33,7 +34,10 @@ def stub(page: Page, plan: Plan) -> str:
     if any(style.base_name(base) for cls in classes for base in cls.__bases__):
         head.append(_INHERITANCE)
     head += [*_import_blocks(style.imports, inner), "\n".join(all_text(page))]
-    return "\n\n".join(filter(None, [*head, joined(body)])) + "\n"
+    text = "\n\n".join(filter(None, [*head, joined(body)])) + "\n"
+    return without_clashes(
+        text, style.imports, [line.name for line in (*page.lines, *page.imports)]
+    )
 
 
 # Packages override methods as they like.
@@ -143,7 +147,8 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
         yield prefix + _definition(line.name, signature, plain, result, docs)
         return
     imports |= needed
-    with_bvars = BVAR if is_numeric(result) else annotation_text(Any, imports)
+    numeric = is_numeric(result)
+    with_bvars = bvar_of(result, imports) if numeric else annotation_text(Any, imports)
     ignore = (
         "" if ANY in (result, with_bvars) else "  # type: ignore[overload-overlap, unused-ignore]"
     )
