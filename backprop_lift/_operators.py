@@ -15,18 +15,23 @@ import numpy as np
 from ._arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, without_gradient
 from ._assignment import with_item
 from ._attributes import attribute_of
-from ._bvar import BVar, bvar_at, finite, innermost, unlifted, value_of
+from ._bvar import BVar, bvar_at, finite, innermost, site, unlifted, value_of
 from ._comparison import COMPARISONS, coincide, compare
 from ._items import all_parts_of, item_of
 from ._printing import _printed, printed
 from ._registry import registry
 from ._special import by_its_class
-from ._tape import ADD, DIV, MUL, NEG, OVER, PASS, POWER, SCALE, SUB, UNDER, Token
+from ._tape import ADD, DIV, MUL, NEG, OVER, PASS, POWER, SCALE, SUB, UNDER, Token, call_site
 from ._ufuncs import ufunc_result
 from ._views import VIEWING, in_place, move_on, viewed
 from .errors import ConversionError, NoGradientError
 
 __all__ = ["Operators"]
+
+_LIFTING: Final = (
+    "Put @lifted above the function that does it: in its twin, names such as math.sin, float and "
+    "np.array are lifted ones. Where a constant is meant, write value_of(v)."
+)
 
 # So many times the step of a rounding, a number is taken to be meant as it is.
 _FINEST: Final = 1e8
@@ -445,22 +450,22 @@ class Operators:
     # Refusals: each would drop the tape.
 
     def __float__(self) -> float:
-        raise _conversion(self, "float(v)", "Work on v itself")
+        raise _conversion(self, "float(v)", _LIFTING)
 
     def __int__(self) -> int:
-        raise _conversion(self, "int(v)", "Write value_of(v) where a constant is meant")
+        raise _conversion(self, "int(v)", _LIFTING)
 
     def __complex__(self) -> complex:
-        raise _conversion(self, "complex(v)", "Write v + 0j")
+        raise _conversion(self, "complex(v)", _LIFTING)
 
     def __hash__(self) -> int:
-        raise _conversion(self, "hash(v)", "Key a table by value_of(v)")
+        raise _conversion(self, "hash(v)", "Key the table by value_of(v).")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise _conversion(self, "np.asarray(v)", "A BVar of an array needs no conversion")
+        raise _conversion(self, "np.asarray(v)", _LIFTING)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise _conversion(self, "Pickling or copying v deeply", "Copy value_of(v)")
+        raise _conversion(self, "Pickling or copying v deeply", "Copy value_of(v).")
 
     def __copy__(self) -> BVar:
         return bvar_at(self._bvar_value, self._bvar_space, self._bvar_at)
@@ -491,12 +496,11 @@ class Operators:
 
 def _conversion(v: Any, what: str, remedy: str) -> ConversionError:
     value = repr(v._bvar_value)
-    return ConversionError(
-        f"{what} would drop the gradient of a BVar.",
-        f"{remedy}; a lifted function (np.sin for math.sin) takes BVars, and value_of(v) is the "
-        "value as a constant.",
-        value=value if len(value) < 80 else f"{value[:77]}...",
-    )
+    facts = {"value": value if len(value) < 80 else f"{value[:77]}..."}
+    found = site(3)
+    if found is not None:
+        facts["at"] = call_site(found)
+    return ConversionError(f"{what} would drop the gradient of a BVar.", remedy, **facts)
 
 
 for _name, _member in list(vars(Operators).items()):
