@@ -11,6 +11,7 @@ import pytest
 from backprop_lift import grad_bp
 from backprop_lift.__main__ import main
 from backprop_lift.errors import NoGradientError
+from backprop_lift.mirror.survey import survey_of
 
 _count = itertools.count()
 
@@ -130,6 +131,14 @@ def test_check_passes_once_the_mirror_is_written(package, capsys):
 
     assert (folder / "bp" / "bodies.py").is_file()
     assert "is up to date" in capsys.readouterr().out
+
+
+def test_survey_finds_the_same_when_it_has_imported_all_submodules(package):
+    name, _ = package({"__init__.py": "", "inner.py": "def twice(x):\n    return 2 * x\n"})
+
+    first, second = survey_of(name), survey_of(name)
+
+    assert first.modules[0].loaded == second.modules[0].loaded == ()
 
 
 def test_check_reports_outdated_files_after_the_source_changed(package, forgotten, capsys):

@@ -15,7 +15,7 @@ import sys
 import types
 import typing
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -138,11 +138,18 @@ def survey_of(package: str) -> Survey:
     """
     root = _imported(package)
     version, distribution = version_of(root), distribution_of(package)
-    loaded = {n for n in sys.modules if n.startswith(f"{package}.") and _is_attribute(n)}
+    loaded = _loaded_with(root)
     found, absent = _modules(root)
     homes = _homes(found, package)
     modules = tuple(_surveyed(name, package, homes, loaded, found) for name in found)
     return Survey(package, distribution, version, licence_of(distribution), modules, absent)
+
+
+@functools.cache
+def _loaded_with(root: types.ModuleType) -> frozenset[str]:
+    """The submodules that are there once a package is imported; a survey imports the others."""
+    below = (name for name in sys.modules if name.startswith(f"{root.__name__}."))
+    return frozenset(filter(_is_attribute, below))
 
 
 def _is_attribute(name: str) -> bool:
@@ -290,7 +297,7 @@ def _surveyed(
     module_name: str,
     package: str,
     homes: dict[int, str],
-    loaded: set[str],
+    loaded: Set[str],
     found: dict[str, types.ModuleType],
 ) -> Module:
     module = found[module_name]
