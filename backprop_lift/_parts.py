@@ -78,7 +78,7 @@ def is_namedtuple(cls: type) -> bool:
 def is_record_type(cls: type) -> bool:
     """Is `cls` a class of objects that are their attributes, and nothing else?"""
     return (
-        (cls.__flags__ & (1 << 9) != 0 or cls is types.SimpleNamespace)  # by a class statement
+        (_is_by_statement(cls) or cls is types.SimpleNamespace)
         and cls not in _opaque
         and not issubclass(cls, (*WITHOUT_NUMBERS, numbers.Number, np.ndarray, np.generic))
         and not issubclass(cls, (BaseException, Iterator, list, tuple, Mapping))
@@ -88,6 +88,14 @@ def is_record_type(cls: type) -> bool:
             for name in ("__array__", "__array_interface__", "__array_ufunc__")
         )
         and (dataclasses.is_dataclass(cls) or _has_attributes(cls))
+    )
+
+
+def _is_by_statement(cls: type) -> bool:
+    """Is a class made by class statements alone? Compiled ones hide what their objects hold."""
+    return cls.__flags__ & (1 << 9) != 0 and not any(
+        isinstance(vars(base).get("__new__"), types.BuiltinFunctionType)
+        for base in cls.__mro__[:-1]
     )
 
 

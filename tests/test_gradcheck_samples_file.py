@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import datetime
 import enum
+import functools
 import json
 import math
 
@@ -45,6 +46,7 @@ VALUES = [
     [1, [2.0]], (1.0, (2,)), {"a": 1.0, 2: (3.0,)}, {1, 2}, frozenset({"a"}), slice(1, None, 2),
     range(3), np.dtype("float32"), datetime.datetime(2020, 1, 2, 3), Pair(1.0, [2.0]), Unit.METRE,
     Layer(np.ones(2), 1.0), np.sin, math.exp, np.float64, {},
+    functools.partial(math.pow, 2.0),
 ]  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import dataclasses
 import decimal
 import enum
 import fractions
+import functools
+import math
 import pickle
 import types
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_lift import ZERO, Space, add, grad_bp, one, register_space, space_of, zero
+from backprop_lift._space import parts_of
 from backprop_lift.errors import LiftError, SpaceError
 
 
@@ -205,6 +208,11 @@ def test_add_changes_neither_argument(examples):
 )
 def test_zero_has_the_type_of_cotangents(x, expected):
     assert same(zero(x), expected)
+
+
+@pytest.mark.parametrize("compiled", [functools.partial(math.pow, 2.0), collections.deque([1.0])])
+def test_an_object_of_a_compiled_class_is_no_record(compiled):
+    assert parts_of(compiled) is None
 
 
 def test_cotangent_of_a_record_is_made_without_its_init():

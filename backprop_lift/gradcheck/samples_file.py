@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import enum
+import functools
 import json
 import math
 import os
@@ -96,6 +97,8 @@ def _dumped_other(value: Any, cls: type, depth: int) -> Any:
         return {"dtype": str(value)}
     if cls is datetime.datetime:
         return {"datetime": value.isoformat()}
+    if cls is functools.partial:
+        return {"partial": dumped([value.func, list(value.args), value.keywords], depth + 1)}
     if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)):
         name = f"{getattr(value, '__module__', None) or 'numpy'}.{_qualified(value)}"
         if _found(name) is value:
@@ -163,6 +166,10 @@ def _loaded_record(said: Mapping[str, Any]) -> Any:
     return rebuilt(object.__new__(cls), fields)
 
 
+def _loaded_partial(function: Any, args: list[Any], settings: dict[str, Any]) -> Any:
+    return functools.partial(function, *args, **settings)
+
+
 # In order: the tags of two entries first.
 _TAGGED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "array": _loaded_array,
@@ -179,6 +186,7 @@ _TAGGED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "dtype": lambda said: np.dtype(said["dtype"]),
     "datetime": lambda said: datetime.datetime.fromisoformat(said["datetime"]),
     "name": lambda said: _needed(said["name"]),
+    "partial": lambda said: _loaded_partial(*loaded(said["partial"])),
 }
 
 
