@@ -16,7 +16,7 @@ from ._containers import (
 )
 from ._isomorphism import op_iso
 from ._lift import lifted, locally_constant, no_grad, noGrad
-from ._lift_op import bp_op, lift_op, op_coerce, op_lens
+from ._lift.lift_op import bp_op, lift_op, op_coerce, op_lens
 from ._op import Op, compose_op, id_op, op_const, op_tup
 from ._registry import Registry, registry, twin_of
 from ._run import backprop, backprop_with, eval_bp, grad_bp

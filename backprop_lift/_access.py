@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._assignment import frozen_key, plain_key, set_item
 from ._bvar import BVar, Named, has_bvar, innermost, operand_on, record, value_of, youngest
-from ._collecting import collect
-from ._items import item_of, read_part
+from ._bvar.assignment import frozen_key, plain_key, set_item
+from ._bvar.collecting import collect
+from ._bvar.items import item_of, read_part
 from ._path import ITSELF, by_name, keys_of, steps_of
 from ._space import ZERO, is_record, parts_of, rebuilt
 from .errors import LiftError, PathError

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from . import _op
 from ._bvar import BVar, bare, bvar_at, has_bvar, is_complex, kept_alive, record, site, youngest
-from ._collecting import collect
+from ._bvar.collecting import collect
 from ._cotangent import fitted
 from ._effect import then
 from ._op import Op, no_gradient

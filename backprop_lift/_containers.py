@@ -13,7 +13,7 @@ import numpy as np
 from ._access import part_of
 from ._apply import applied
 from ._bvar import innermost
-from ._collecting import collect
+from ._bvar.collecting import collect
 from ._isomorphism import op_iso
 from ._space import parts_of, rebuilt
 from .errors import PathError

@@ -296,7 +296,7 @@ class Accumulator:
                 found.append((key, dzdpart))
             return rebuilt(primal, found)
         if self.later is not None:
-            return _scattered(self.dense, self.token, self.later)  # noqa: F821 - set by _collecting
+            return _scattered(self.dense, self.token, self.later)  # noqa: F821 - set by `collecting`
         if self.dense is None:
             return np.zeros(self.token.shape, self.token.dtype)
         return self.dense
@@ -327,5 +327,5 @@ def _may_repeat(key: Any) -> bool:
     )
 
 
-# Set by `_collecting`: the differentiable scatter, for cotangents that are BVars themselves.
+# Set by `collecting`: the differentiable scatter, for cotangents that are BVars themselves.
 _scattered: Callable[[Any, Token, list[tuple[Any, Any]]], Any]

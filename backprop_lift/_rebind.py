@@ -18,16 +18,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._buffer import Buffer
 from ._bvar import PLAIN_TYPES, BVar, has_bvar, is_plain
-from ._coincidence import with_limits
+from ._bvar.printing import printing
 from ._effect import then
-from ._printing import printing
+from ._lift.signature import dressed
 from ._registry import Registry, dotted_name
-from ._signature import dressed
 from ._space import parts_of, rebuilt
 from .composites.arrays import collect_objects
 from .composites.bodies import assigns_globals, with_body
+from .composites.buffer import Buffer
+from .composites.coincidence import with_limits
 from .composites.objects import original_of_view
 from .composites.rebinder import Rebinder
 from .errors import LiftError, NoGradientError, RegistrationError, noted_refusals

@@ -12,8 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import _operators  # noqa: F401 - what BVars can do
-from ._bvar import BVar, foreign_tape, has_bvar, input_var
+from ._bvar import (
+    BVar,
+    foreign_tape,
+    has_bvar,
+    input_var,
+    operators,  # noqa: F401 - what BVars can do
+)
 from ._cotangent import Accumulator, fitted
 from ._effect import comes_later, refused_outside
 from ._registry import dotted_name, registry

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._bvar import BVar, is_complex
-from ._collecting import collect_array
+from ._bvar.collecting import collect_array
 from ._cotangent import fitted
 from ._run import backprop_with
 from ._show import ShownTape, show_tape

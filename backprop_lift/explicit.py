@@ -17,7 +17,7 @@ from ._access import set_var
 from ._apply import applied, named_after
 from ._bvar import BVar, Named, bvar_at, input_var
 from ._cotangent import Accumulator
-from ._lift_op import checkpoint
+from ._lift.lift_op import checkpoint
 from ._op import Op, only_op
 from ._registry import dotted_name
 from ._space import ZERO, Space, add, one, parts_of, rebuilt, register_space, space_of, zero

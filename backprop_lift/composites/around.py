@@ -8,15 +8,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._attributes import found_in_class
-from .._buffer import Buffer, call, call_ufunc, contents_of, fresh
 from .._bvar import PLAIN_TYPES, BVar, has_bvar, unlifted
-from .._collecting import collect_array
+from .._bvar.attributes import found_in_class
+from .._bvar.collecting import collect_array
 from .._lift import lifted
+from .._lift.signature import dressed
 from .._registry import Registry
-from .._signature import dressed
 from ..errors import ConversionError
 from .arrays import numbers_only
+from .buffer import Buffer, call, call_ufunc, contents_of, fresh
 from .modules import OPAQUE, PASSING
 from .objects import ORIGINAL
 from .standing_in import representative

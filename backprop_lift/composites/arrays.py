@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import Buffer, contents_of, fresh
 from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
-from .._collecting import collect_array
+from .._bvar.collecting import collect_array
 from ..errors import ConversionError
+from .buffer import Buffer, contents_of, fresh
 from .objects import ORIGINAL
 from .python import refuse_printed
 from .standing_in import representative, stands_in

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import Buffer
 from .._bvar import PLAIN_TYPES, BVar
 from .._registry import Registry
 from .._space import is_record, parts_of, rebuilt
+from .buffer import Buffer
 from .functions import Functions
 from .names import Names
 from .objects import Classes, by_class_statement

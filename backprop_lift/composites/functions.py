@@ -7,12 +7,12 @@ import types
 import weakref
 from typing import Any, Final
 
-from .._buffer import Buffer
 from .._bvar import PLAIN_TYPES, BVar, has_bvar
 from .._registry import dotted_name
 from ..errors import NoGradientError
 from .around import guarded
 from .bodies import Questions, assigns_globals, attributes_set, questions_of, with_body
+from .buffer import Buffer
 from .modules import LEFT_ALONE, OPAQUE, OURS
 from .names import Names
 from .world import World

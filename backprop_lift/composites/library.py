@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import Buffer
 from .._bvar import BVar, is_plain
 from .._space import is_record, parts_of, rebuilt
 from ..errors import NoGradientError
 from .bodies import with_body
+from .buffer import Buffer
 from .python import refuse_text_of
 from .standing_in import representative, stands_in
 from .world import World

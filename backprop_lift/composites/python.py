@@ -7,11 +7,11 @@ import sys
 import types
 from typing import Any, Final
 
-from .._buffer import Buffer, contents_of
 from .._bvar import BVar, has_bvar
-from .._printing import printed
+from .._bvar.printing import printed
 from ..errors import ConversionError
 from .bodies import names_of
+from .buffer import Buffer, contents_of
 from .standing_in import representative, stands_in
 from .world import World
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from .._buffer import contents_of
 from .._bvar import BVar
+from .buffer import contents_of
 from .world import World
 
 __all__ = ["representative", "stand_in_of", "stands_in"]

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import Buffer
 from .._bvar import PLAIN_TYPES, BVar, bare
-from .._collecting import collect
+from .._bvar.collecting import collect
+from .._bvar.views import move_on
 from .._space import rebuilt
-from .._views import move_on
 from ..errors import NoGradientError
+from .buffer import Buffer
 from .modules import LEFT_ALONE, OURS, ModuleView, root_of
 
 __all__ = ["State"]

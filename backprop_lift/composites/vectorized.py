@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._buffer import contents_of, fresh
 from .._bvar import BVar, has_bvar, unlifted
-from .._collecting import collect_array
+from .._bvar.collecting import collect_array
 from .arrays import as_array
+from .buffer import contents_of, fresh
 from .standing_in import representative, stands_in
 from .world import World
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._lift.rule import Rule
 from .._registry import Entry, registry
-from .._rule import Rule
 from .coordinates import Coordinates
 from .leaves import at_path
 from .samples import Sample

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 from .._bvar import has_bvar, value_of
-from .._lift_op import lift_op
+from .._lift.lift_op import lift_op
+from .._lift.rule import Rule
+from .._lift.twin import twin_from
 from .._op import Op
 from .._registry import Entry
-from .._rule import Rule
-from .._twin import twin_from
 from .calls import signature_of
 from .rule_sources import broken_functions
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .._bvar import PLAIN_TYPES, BVar, has_bvar
+from .._lift.refusal import refusing
 from .._rebind import composite_of
-from .._refusal import refusing
 from ..errors import NoGradientError
 from .installed import still_holds
 from .members import members_of

@@ -6,7 +6,7 @@ import inspect
 from typing import Any, Final
 
 from .._bvar import BVar, has_bvar
-from .._refusal import refusing
+from .._lift.refusal import refusing
 from .._registry import Registry, registry
 
 __all__ = ["checked_only", "mirrors", "refusal_docs"]

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from .._lift.refusal import refusing
 from .._rebind import composite_of, with_body, world_of
-from .._refusal import refusing
 from .._registry import Entry, Registry, registry
 from .classes import on_demand, refusing_class
 from .installed import mirrored, names_behind, still_holds

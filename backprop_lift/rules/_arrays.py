@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._bvar import BVar, has_bvar, value_of
-from .._collecting import collect_array
+from .._bvar.collecting import collect_array
 from .._registry import Entry, dotted_name, registry
 from ..errors import ConversionError
 

@@ -18,14 +18,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._buffer import contents_of
 from .._bvar import BVar, has_bvar, value_of, youngest
-from .._collecting import collect_array
+from .._bvar.collecting import collect_array
 from .._lift import lifted
-from .._refusal import refusing
+from .._lift.refusal import refusing
 from .._registry import Registry, registry, twin_of
 from .._run import backprop_with, grad_bp
 from .._space import ZERO
+from ..composites.buffer import contents_of
 from ..errors import NoGradientError
 
 __all__ = [

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from .._bvar import BVar, has_bvar
-from .._numbers import numbers_of, rooted
 from .._registry import dotted_name
 from .._sweep import sweep
 from .._tape import Tape, Token
+from ..composites.numbers import numbers_of, rooted
 from ..errors import NoGradientError
 from ._implicit import plain, settled
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._bvar import has_bvar
-from .._comparison import coincide
+from .._bvar.comparison import coincide
 from .._lift import lifted
 from .._registry import Registry, registry, twin_of
 from ..errors import NoGradientError

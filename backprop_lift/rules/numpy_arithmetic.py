@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .._arithmetic import ARITHMETIC, arithmetic
 from .._bvar import has_bvar
+from .._bvar.arithmetic import ARITHMETIC, arithmetic
 from .._lift import lifted
 
 _SAMPLES = {

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
-from ._registry import registry
-from ._space import is_record, parts_of
+from .._registry import registry
+from .._space import is_record, parts_of
 
 __all__ = ["by_its_class", "own_method"]
 

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import is_plain, rooted
-from ._comparison import coincide
-from ._refusal import refusing
-from ._registry import Entry, Registry, dotted_name, registry
-from ._rule import Rule
-from ._signature import dressed
-from ._twin import twin_from
-from .errors import RuleError
+from .._bvar import is_plain, rooted
+from .._bvar.comparison import coincide
+from .._registry import Entry, Registry, dotted_name, registry
+from ..errors import RuleError
+from .refusal import refusing
+from .rule import Rule
+from .signature import dressed
+from .twin import twin_from
 
 __all__ = ["lifted", "locally_constant", "noGrad", "no_grad"]
 
@@ -140,7 +140,7 @@ def _lift(original: Any, options: dict[str, Any], where: str) -> Any:
     if options["twin"] is not None:
         _register(function, "twin", name, where, options, twin=_by_hand(options["twin"], function))
     elif all(options[key] is None for key in ("grad", "derivative", "op")):
-        from ._rebind import composite_of
+        from .._rebind import composite_of
 
         into = options["into"]
         entry = Entry(function, "composite", name, where, samples=options["samples"])

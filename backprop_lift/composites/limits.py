@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._extrapolation import CONVERGED, NEAREST, WEIGHTS, Extrapolation
-from ._numbers import Row
+from .extrapolation import CONVERGED, NEAREST, WEIGHTS, Extrapolation
+from .numbers import Row
 
 __all__ = ["Around"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from .errors import ConversionError
+from ..errors import ConversionError
 
 __all__ = ["printed", "printing"]
 

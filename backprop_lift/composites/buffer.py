@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._assignment import set_item
-from ._bvar import BVar, has_bvar, is_complex, value_of
-from ._collecting import collect_array
-from ._registry import registry
-from ._space import parts_of, rebuilt
-from ._views import is_linked
-from .errors import ConversionError
+from .._bvar import BVar, has_bvar, is_complex, value_of
+from .._bvar.assignment import set_item
+from .._bvar.collecting import collect_array
+from .._bvar.views import is_linked
+from .._registry import registry
+from .._space import parts_of, rebuilt
+from ..errors import ConversionError
 
 __all__ = ["Buffer", "contents_of", "fresh"]
 

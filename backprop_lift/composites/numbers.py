@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._bvar import BVar, has_bvar
-from ._space import parts_of, rebuilt
+from .._bvar import BVar, has_bvar
+from .._space import parts_of, rebuilt
 
 __all__ = ["Row", "combined", "leaves_of", "moved", "numbers_of", "rooted", "with_numbers"]
 

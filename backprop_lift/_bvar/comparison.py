@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, bare, innermost
-from ._special import by_its_class
+from . import BVar, bare, innermost
+from .special import by_its_class
 
 __all__ = ["COMPARISONS", "coincide", "compare", "nearly_equal"]
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, Named, bare, has_bvar, innermost, is_complex, operand_on, record, youngest
-from ._collecting import collect, collect_array
-from ._cotangent import _may_repeat
-from ._space import is_record, parts_of, rebuilt
+from .._cotangent import _may_repeat
+from .._space import is_record, parts_of, rebuilt
+from . import BVar, Named, bare, has_bvar, innermost, is_complex, operand_on, record, youngest
+from .collecting import collect, collect_array
 
 __all__ = ["frozen_key", "is_basic", "plain_key", "set_item", "with_item"]
 

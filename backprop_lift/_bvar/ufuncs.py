@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._arithmetic import ARITHMETIC, arithmetic
-from ._bvar import BVar, innermost, twin_for, value_of
-from ._registry import dotted_name, registry
-from ._views import in_place
-from .errors import ConversionError, NoGradientError
+from .._registry import dotted_name, registry
+from ..errors import ConversionError, NoGradientError
+from . import BVar, innermost, twin_for, value_of
+from .arithmetic import ARITHMETIC, arithmetic
+from .views import in_place
 
 __all__ = ["ufunc_result"]
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import innermost, unlifted
-from ._items import item_of, read_part
-from ._registry import registry
-from ._space import is_record
-from ._views import viewed
+from .._registry import registry
+from .._space import is_record
+from . import innermost, unlifted
+from .items import item_of, read_part
+from .views import viewed
 
 __all__ = ["attribute_of", "found_in_class"]
 

@@ -1,7 +1,7 @@
 """BVar: a value whose use is recorded on a tape.
 
-A BVar is (value, token, position). What it can do stands in `_operators`; how a BVar is made, told
-from other values and read is here.
+A BVar is (value, token, position). How a BVar is made, told from other values and read is here;
+what it can do stands in `operators`, and in the module of each subject beside it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 import numpy as np
 from typing_extensions import TypeVar
 
-from ._registry import dotted_name, registry
-from ._space import TRIVIAL, Space, one, parts_of, rebuilt, register_space, space_of, zero
-from ._tape import CALL, Tape, Token
-from .errors import LiftError, NoGradientError, TapeError
+from .._registry import dotted_name, registry
+from .._space import TRIVIAL, Space, one, parts_of, rebuilt, register_space, space_of, zero
+from .._tape import CALL, Tape, Token
+from ..errors import LiftError, NoGradientError, TapeError
 
 __all__ = [
     "PLAIN_TYPES",
@@ -50,11 +50,11 @@ __all__ = [
 T = TypeVar("T", default=Any)
 
 if TYPE_CHECKING:
-    from ._operators import Operators
+    from .operators import Operators
 
     class _Recorded(Operators, Generic[T]): ...
 else:
-    _Recorded = Generic  # `_operators` installs the operators
+    _Recorded = Generic  # `operators` installs the operators
 
 _PACKAGE: Final = __file__.rpartition("_bvar")[0]
 

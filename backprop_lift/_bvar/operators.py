@@ -12,19 +12,19 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from ._arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, without_gradient
-from ._assignment import with_item
-from ._attributes import attribute_of
-from ._bvar import BVar, bvar_at, finite, innermost, site, unlifted, value_of
-from ._comparison import COMPARISONS, coincide, compare
-from ._items import all_parts_of, item_of
-from ._printing import _printed, printed
-from ._registry import registry
-from ._special import by_its_class
-from ._tape import ADD, DIV, MUL, NEG, OVER, PASS, POWER, SCALE, SUB, UNDER, Token, call_site
-from ._ufuncs import ufunc_result
-from ._views import VIEWING, in_place, move_on, viewed
-from .errors import ConversionError, NoGradientError
+from .._registry import registry
+from .._tape import ADD, DIV, MUL, NEG, OVER, PASS, POWER, SCALE, SUB, UNDER, Token, call_site
+from ..errors import ConversionError, NoGradientError
+from . import BVar, bvar_at, finite, innermost, site, unlifted, value_of
+from .arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, without_gradient
+from .assignment import with_item
+from .attributes import attribute_of
+from .comparison import COMPARISONS, coincide, compare
+from .items import all_parts_of, item_of
+from .printing import _printed, printed
+from .special import by_its_class
+from .ufuncs import ufunc_result
+from .views import VIEWING, in_place, move_on, viewed
 
 __all__ = ["Operators"]
 

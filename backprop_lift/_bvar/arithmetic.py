@@ -1,7 +1,7 @@
 """Arithmetic on BVars of any spaces, shapes and tapes.
 
 The rules of the operators stand here and nowhere else; ``np.add`` and ``operator.add`` hand over to
-them. The short ways, for values that stay in their space, are in `_operators`.
+them. The short ways, for values that stay in their space, are in `operators`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import (
+from .._registry import registry
+from .._space import TRIVIAL, is_record, space_of
+from .._sweep import power_slope
+from .._tape import EDGES, NEG, OVER, PASS, SCALE, UNDER, Token
+from ..errors import ConversionError
+from . import (
     PLAIN_TYPES,
     BVar,
     Named,
@@ -28,14 +33,9 @@ from ._bvar import (
     without_numbers,
     youngest,
 )
-from ._collecting import collect, collect_array
-from ._comparison import coincide
-from ._registry import registry
-from ._space import TRIVIAL, is_record, space_of
-from ._special import by_its_class
-from ._sweep import power_slope
-from ._tape import EDGES, NEG, OVER, PASS, SCALE, UNDER, Token
-from .errors import ConversionError
+from .collecting import collect, collect_array
+from .comparison import coincide
+from .special import by_its_class
 
 __all__ = ["ARITHMETIC", "arithmetic", "binary", "by_class_of", "unary", "without_gradient"]
 

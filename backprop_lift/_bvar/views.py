@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._assignment import set_item
-from ._bvar import BVar, innermost, twin_for
-from ._tape import StaleTape, Token
-from .errors import TapeError
+from .._tape import StaleTape, Token
+from ..errors import TapeError
+from . import BVar, innermost, twin_for
+from .assignment import set_item
 
 __all__ = ["VIEWING", "in_place", "is_linked", "link", "link_if_view", "move_on", "viewed"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 __all__ = ["arguments", "dressed", "with_signature"]
 
-_PACKAGE: Final = __file__.rpartition("_signature")[0]
+_PACKAGE: Final = __file__.rpartition("_lift")[0]
 
 
 def arguments(

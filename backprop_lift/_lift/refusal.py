@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ._bvar import BVar, has_bvar, record, site, youngest
-from ._effect import then
-from ._signature import dressed
-from ._space import parts_of, rebuilt
-from ._tape import call_site
-from .errors import NoGradientError
+from .._bvar import BVar, has_bvar, record, site, youngest
+from .._effect import then
+from .._space import parts_of, rebuilt
+from .._tape import call_site
+from ..errors import NoGradientError
+from .signature import dressed
 
 __all__ = ["refusing"]
 

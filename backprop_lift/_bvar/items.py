@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._assignment import frozen_key, is_basic, plain_key
-from ._bvar import BVar, innermost, without_numbers
-from ._special import own_method
-from ._tape import ITEM
-from ._views import link
+from .._tape import ITEM
+from . import BVar, innermost, without_numbers
+from .assignment import frozen_key, is_basic, plain_key
+from .special import own_method
+from .views import link
 
 __all__ = ["all_parts_of", "item_of", "read_part"]
 

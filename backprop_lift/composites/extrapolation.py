@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._numbers import Row
+from .numbers import Row
 
 __all__ = ["CONVERGED", "NEAREST", "WEIGHTS", "Extrapolation"]
 

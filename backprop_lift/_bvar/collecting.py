@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from . import _cotangent
-from ._bvar import BVar, Named, has_bvar, innermost, operand_on, record, youngest
-from ._space import is_record, parts_of, rebuilt
-from ._tape import Token
+from .. import _cotangent
+from .._space import is_record, parts_of, rebuilt
+from .._tape import Token
+from . import BVar, Named, has_bvar, innermost, operand_on, record, youngest
 
 __all__ = ["collect", "collect_array"]
 

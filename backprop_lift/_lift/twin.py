@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import (
+from .._bvar import (
     PLAIN_TYPES,
     BVar,
     bare,
@@ -27,14 +27,14 @@ from ._bvar import (
     site,
     without_numbers,
 )
-from ._collecting import collect
-from ._comparison import coincide, nearly_equal
-from ._effect import comes_later, then
-from ._rule import Rule, by_position
-from ._signature import arguments, with_signature
-from ._tape import CALL, EDGES, UNARY
-from ._views import link_if_view
-from .errors import CotangentError, UnhandledParameterError
+from .._bvar.collecting import collect
+from .._bvar.comparison import coincide, nearly_equal
+from .._bvar.views import link_if_view
+from .._effect import comes_later, then
+from .._tape import CALL, EDGES, UNARY
+from ..errors import CotangentError, UnhandledParameterError
+from .rule import Rule, by_position
+from .signature import arguments, with_signature
 
 __all__ = ["twin_from"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ._registry import dotted_name
-from .errors import RuleError
+from .._registry import dotted_name
+from ..errors import RuleError
 
 __all__ = ["Rule", "signature_of"]
 

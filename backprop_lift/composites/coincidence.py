@@ -18,14 +18,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, Named, has_bvar, record, without_numbers, youngest
-from ._limits import Around
-from ._numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbers
-from ._run import backprop_with
-from ._space import parts_of, rebuilt, zero
-from ._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
-from ._views import move_on
-from .errors import NoGradientError
+from .._bvar import BVar, Named, has_bvar, record, without_numbers, youngest
+from .._bvar.views import move_on
+from .._run import backprop_with
+from .._space import parts_of, rebuilt, zero
+from .._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
+from ..errors import NoGradientError
+from .limits import Around
+from .numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbers
 
 __all__ = ["with_limits"]
 

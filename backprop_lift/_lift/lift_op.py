@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ._access import view_var
-from ._apply import applied, named_after
-from ._bvar import has_bvar, value_of
-from ._containers import coerce_var
-from ._effect import comes_later, refused_inside, running_as_node
-from ._op import Op, only_op, place_of
-from ._registry import Entry, Kind, Registry, dotted_name, registry
-from ._rule import Rule, signature_of
-from ._run import _lifted, _recorded, _Run, backprop_with
-from ._signature import with_signature
-from ._space import parts_of
-from .errors import RuleError, TapeError
+from .._access import view_var
+from .._apply import applied, named_after
+from .._bvar import has_bvar, value_of
+from .._containers import coerce_var
+from .._effect import comes_later, refused_inside, running_as_node
+from .._op import Op, only_op, place_of
+from .._registry import Entry, Kind, Registry, dotted_name, registry
+from .._run import _lifted, _recorded, _Run, backprop_with
+from .._space import parts_of
+from ..errors import RuleError, TapeError
+from .rule import Rule, signature_of
+from .signature import with_signature
 
 __all__ = ["bp_op", "lift_op", "op_coerce", "op_lens"]
 
