@@ -161,7 +161,7 @@ def _lifted(f: Callable[..., Any]) -> Callable[..., Any]:
 def _own(x: Any) -> Any:
     """A copy of the arrays in `x`: their owner may write into them before the last sweep."""
     if x.__class__ is np.ndarray:
-        return x.copy()
+        return x.copy("K")  # by rows or by columns as it was
     parts = parts_of(x)
     if parts is None or x.__class__ is BVar:
         return x

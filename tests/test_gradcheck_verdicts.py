@@ -529,15 +529,146 @@ def test_check_finds_ties_that_are_counted_twice():
     def largest(x):
         return np.max(x)
 
-    report = checked(largest, np.array([3.0, 1.0, 3.0]) + np.zeros(3))
-    along = check_sample(
-        lambda t: largest(np.array([3.0, 1.0, 3.0]) + t),
-        Sample((0.0,)),
-        run=lambda f, t: (f(t), lambda dzdy: 2.0 * dzdy),
-    )
+    report = checked(largest, np.array([3.0, 1.0, 3.0]))
+
+    assert [str(o.verdict) for o in report.outcomes if not o.accepted] == ["wrong"]
+    assert "x[0], x[2], which are equal" in str(report)
+
+
+def test_check_accepts_any_choice_among_ties():
+    @rule(grad=lambda dzdy, x: dzdy * (np.arange(3) == np.argmax(x)))
+    def largest(x):
+        return np.max(x)
+
+    report = checked(largest, np.array([3.0, 1.0, 3.0]))
 
     assert report.verdict == "kink"
-    assert along.verdict == "wrong"
+    assert not list(report.failures())
+
+
+def _middle_grad(dzdy, x):
+    return dzdy * (np.arange(len(x)) == np.argsort(x, kind="stable")[len(x) // 2])
+
+
+def test_check_accepts_a_choice_where_equal_numbers_hide_a_kink():
+    @rule(grad=_middle_grad)
+    def middle(x):
+        return np.median(x)
+
+    report = checked(middle, np.ones(3))
+
+    assert not list(report.failures())
+    assert "where equal numbers differ, slopes from 0 to" in str(report.outcomes[1])
+
+
+def test_check_finds_more_than_a_whole_where_equal_numbers_hide_a_kink():
+    @rule(grad=lambda dzdy, x: 2 * _middle_grad(dzdy, x))
+    def middle(x):
+        return np.median(x)
+
+    assert checked(middle, np.ones(3)).verdict == "wrong"
+
+
+@pytest.mark.parametrize("side", [lambda x: x > 0, lambda x: x >= 0])
+@pytest.mark.parametrize("seed", range(5))
+def test_check_accepts_one_side_of_many_kinks_at_once(side, seed):
+    mixed = np.random.default_rng(0).normal(size=(20, 20))
+
+    @rule(grad=lambda dzdy, x: (mixed.T @ dzdy) * side(x))
+    def layer(x):
+        return mixed @ np.maximum(x, 0.0)
+
+    report = checked(layer, np.zeros(20), seed=seed)
+
+    assert report.verdict == "kink"
+    assert not list(report.failures())
+
+
+def test_check_finds_a_rule_that_is_wrong_for_arrays_with_gaps_in_memory():
+    @rule(grad=lambda dzdy, x: 2 * x * dzdy if x.flags.c_contiguous else x * dzdy)
+    def square(x):
+        return x * x
+
+    report = checked(square, np.array([1.0, 2.0, 3.0]))
+
+    assert report.verdict == "wrong"
+    assert "arrays with gaps in memory" in str(report)
+
+
+def test_check_finds_a_rule_that_is_wrong_for_arrays_by_columns():
+    @rule(grad=lambda dzdy, x: 2 * (x * dzdy).ravel(order="K").reshape(x.shape))
+    def square(x):
+        return x * x
+
+    report = checked(square, np.arange(12.0).reshape(4, 3).T)
+
+    assert any(o.verdict == "wrong" for o in report.outcomes)
+
+
+def test_check_finds_a_rule_that_reads_dzdy_as_it_stands_in_memory():
+    @rule(grad=lambda dzdy, x: 2 * x * np.ravel(dzdy, order="K").reshape(x.shape))
+    def square(x):
+        return x * x
+
+    report = checked(square, np.arange(12.0).reshape(4, 3))
+
+    assert "not linear in dzdy" in str(report)
+
+
+def test_check_finds_a_rule_that_is_wrong_for_one_value_given_twice():
+    @rule(grad=lambda dzdy, u, v: (dzdy * v, dzdy * u * (0 if u is v else 1)))
+    def times(u, v):
+        return u * v
+
+    report = checked(times, np.array([1.0, 2.0]), np.array([3.0, 5.0]))
+
+    assert "one value given for both u and v" in str(report)
+
+
+def test_check_does_not_excuse_what_jumps_at_a_tie_as_rounding():
+    @rule(grad=lambda dzdy, x, result: dzdy * (x == result) / np.sum(x == result))
+    def largest_but_first(x):
+        return np.max(x[1:])
+
+    report = checked(largest_but_first, np.array([3.0, 1.0, 3.0]))
+
+    assert report.verdict == "wrong"
+
+
+def test_check_does_not_call_what_is_left_of_larger_numbers_right():
+    @rule(grad=lambda dzdy, x, small: (dzdy, 0.9 * dzdy))
+    def shifted(x, small):
+        return x + small
+
+    report = checked(shifted, 1e9, 1e-3)
+
+    assert report.per_argument["small"] != "right"
+
+
+@pytest.mark.parametrize("x", [1e-8, np.array([1e-8, -2e-9])])
+def test_check_does_not_accuse_where_rounding_hides_every_move(x):
+    @rule(derivative=np.sin)
+    def lost(x):
+        return 1.0 - np.cos(x)
+
+    report = checked(lost, x)
+
+    assert not list(report.failures())
+
+
+def test_check_knows_a_derivative_that_vanishes_with_many_digits():
+    pytest.importorskip("mpmath")
+
+    report = check_grad(math.pow, 0.0, 3.0)
+
+    assert not list(report.failures())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_check_accepts_a_constant_with_a_jump_at_some_distance(seed):
+    report = check_sample(np.floor, Sample((3.07,)), seed=seed)
+
+    assert report.verdict == "right"
 
 
 def test_check_reports_nan_where_the_slope_is_finite_as_an_edge():

@@ -212,6 +212,20 @@ def test_ufuncs_have_parameters_x_or_x1_x2(mine):
 # What a rule asks for
 
 
+def test_ufuncs_serve_as_rules_whatever_they_call_their_arguments(mine):
+    def sine(angle):
+        return np.sin(angle)
+
+    def times_two(angle):
+        return 2.0 * angle
+
+    lifted(derivative=np.cos, into=mine)(sine)
+    lifted(grad=np.add, into=mine)(times_two)
+
+    assert grad_bp(twin_of(sine, mine), 0.3) == math.cos(0.3)
+    assert grad_bp(twin_of(times_two, mine), 0.3) == 1.3
+
+
 def test_rule_asks_by_name_in_any_order(mine):
     @lifted(grad=lambda dzdy, result, b, a: (dzdy * b + 0 * result, dzdy * a), into=mine)
     def mul(a, b):

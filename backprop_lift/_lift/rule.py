@@ -137,6 +137,9 @@ class Rule:
             names = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
             if isinstance(function, types.MethodType):
                 names = names[1:]
+        elif isinstance(function, np.ufunc):  # by position, whatever it calls them
+            first = ["dzdy"] if self.options["grad"] is not None else []
+            names = [*first, *self._wrt][: function.nin]
         else:
             names = [
                 name
@@ -201,6 +204,8 @@ class Rule:
 
 def by_position(function: Any, names: tuple[str, ...], after: int = 0) -> Any:
     """A function of a rule as one that takes what it asks for by position, after some others."""
+    if isinstance(function, np.ufunc):
+        return function
     code = getattr(function, "__code__", None)
     if code is not None and not hasattr(function, "__wrapped__"):
         own = code.co_varnames[: code.co_argcount]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .._registry import Entry
 from ..errors import CotangentError, LiftError
 from .calls import Call, coordinates_like, moving_places
+from .comparison import Comparison
 from .constancy import constancy_outcomes
 from .contracts import (
     Handed,
@@ -23,21 +24,18 @@ from .contracts import (
 )
 from .coordinates import Coordinates
 from .diagnosis import diagnosed, diagnosed_shapes
-from .directions import directions
 from .integers import with_floats
-from .judging import heard_again, judged
-from .lines import Line
-from .oracles import IN_STEPS
+from .same_numbers import same_numbers_problems
 from .samples import Sample
-from .verdicts import Outcome, Problem, Report
+from .verdicts import Problem, Report
 
 __all__ = ["CallCheck", "UntoldError"]
 
 Vector = npt.NDArray[np.float64]
 Runner = Callable[..., Any]
 
-# Below it, numbers lose digits on their way to zero.
-_TINY: Final = 1e3 * float(np.finfo(np.float64).tiny)
+# Of a gradient, that may be rounding at most.
+_PART: Final = 0.1
 
 
 class UntoldError(Exception):
@@ -200,48 +198,16 @@ class CallCheck:
         return np.where(np.isfinite(self.result.vector), weights, 0.0)
 
     def _compare(self, gradient: Vector) -> None:
-        """Each derivative with the oracle's."""
-        call, result = self.call, self.result
-        eps = max([result.eps(), *(here.eps() for here in call.here)])
-        known = np.where(np.isfinite(gradient), gradient, 0.0)
-        found = [
-            (argument, at, u, float(known @ u) if np.isfinite(gradient[u != 0]).all() else np.nan)
-            for argument, at, u in directions(call, self.rng)
-        ]
-        largest = max((abs(s) for *_, s in found if np.isfinite(s)), default=0.0)
-        floor = max(1e3 * eps * largest, _TINY)
-        for argument, at, u, analytic in found:
-            line = Line(call.evaluate, call.origin, u, result.vector, eps)
-            outcome = judged(line, self.weights, analytic, floor, argument, at, self.tolerance)
-            if outcome.verdict not in ("kink", "edge") and outcome.error > 0.0:
-                outcome = heard_again(outcome, call, self.weights, u, floor, lambda: self._rounding)
-            self.report.outcomes.append(outcome)
-        if self.alone and len(call.places) > 1 and not any(self.report.failures()):
-            self._compare_together(known, floor, eps)
-
-    def _compare_together(self, gradient: Vector, floor: float, eps: float) -> None:
-        """The dot product test: ``<dzdy, J u> = <dzdx, u>`` along all arguments at once.
-
-        Arguments at a kink, an edge, in noise or between steps stay where they are.
-        """
-        call = self.call
-        assert call.result is not None
-        scales = np.concatenate([here.scales() for here in call.here])
-        signs = self.rng.choice([-1.0, 1.0], len(scales))
-        sizes = scales * self.rng.uniform(0.5, 1.5, len(scales))
-        u = np.where(np.isfinite(call.origin), sizes * signs, 0.0)
-        still = {o.argument for o in self.report.outcomes if not _is_smooth(o)}
-        for i, name in enumerate(call.names):
-            if name in still:
-                u[call.part(i)] = 0.0
-        line = Line(call.evaluate, call.origin, u, call.result.vector, eps)
-        together = judged(
-            line, self.weights, float(gradient @ u), floor, "", "all arguments", self.tolerance
+        """Each derivative with the oracle's, and all arguments at once."""
+        compared = Comparison(
+            self.call, self.weights, gradient, self.rng, self.tolerance, lambda: self._rounding
         )
-        if together.verdict == "wrong":
-            together = heard_again(together, call, self.weights, u, floor, lambda: self._rounding)
-        if together.verdict == "wrong":
-            self._problem("contract", f"the dot product test fails: {together}")
+        outcomes = compared.outcomes()
+        self.report.outcomes += outcomes
+        if self.alone and len(self.call.places) > 1 and not any(self.report.failures()):
+            together = compared.together(outcomes)
+            if together.verdict == "wrong":
+                self._problem("contract", f"the dot product test fails: {together}")
 
     def _check_contract(self, scaled_grad: Any, gradient: Vector, handed: Handed) -> None:
         call, weights = self.call, self.weights
@@ -253,6 +219,8 @@ class CallCheck:
                 self._problem("contract", text)
             if self.alone:
                 for text in unread_problems(call, self.twin, self.run, scaled_grad, weights):
+                    self._problem("contract", text)
+                for text in same_numbers_problems(call, self.twin, self.run, weights, gradient):
                     self._problem("contract", text)
                 if len(call.places) > 1:
                     self._check_alone(gradient)
@@ -287,20 +255,26 @@ class CallCheck:
         """How much the rule's gradient changes with arguments that differ in their last digits.
 
         The largest effect that any argument shows, for each: rounding strikes here and there.
+        Numbers that are equal stay equal, and a gradient that changes altogether is no excuse:
+        what jumps at a tie or between branches is not rounding.
         """
         call = self.call
         eps = max(here.eps() for here in call.here)
         scales = np.concatenate([here.scales() for here in call.here])
         rng = np.random.default_rng(0)
+        values, which = np.unique(call.origin, return_inverse=True)
         found = []
         for _ in range(5):
-            near = call.origin * (1.0 + 64 * eps * rng.uniform(-1.0, 1.0, len(scales)))
+            near = call.origin * (1.0 + 64 * eps * rng.uniform(-1.0, 1.0, len(values))[which])
             there = self._gradient_at(near)
             if there is not None and np.isfinite(there).all():
                 found.append(there * scales)
         # Not against the call itself: a mistake that shows there alone is no rounding.
-        largest = float(np.ptp(found, axis=0).max(initial=0.0)) if len(found) > 2 else 0.0
-        return largest / scales
+        if len(found) < 3:
+            return np.zeros_like(scales)
+        largest = float(np.ptp(found, axis=0).max())
+        whole = float(np.abs(found).max())
+        return (largest if largest <= _PART * whole else 0.0) / scales
 
     def _gradient_at(self, vector: Vector) -> Vector | None:
         """The rule's gradient at other coordinates, or None where it has none."""
@@ -312,10 +286,6 @@ class CallCheck:
             return gradient_coordinates(call, scaled_grad(Coordinates(y).cotangent(self.weights)))
         except Exception:
             return None
-
-
-def _is_smooth(outcome: Outcome) -> bool:
-    return outcome.verdict in ("right", "no evidence") and outcome.seen != IN_STEPS
 
 
 def _first_line(error: BaseException) -> str:

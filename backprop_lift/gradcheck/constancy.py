@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from .verdicts import Outcome, Verdict
 __all__ = ["constancy_outcomes"]
 
 Vector = npt.NDArray[np.float64]
+
+# Factors of the first look's steps; so large that rounding does not hide what varies.
+_CLOSER: Final = (2.0**-6, 2.0**-12)
 
 
 def constancy_outcomes(call: Call, weights: Vector, rng: np.random.Generator) -> Iterator[Outcome]:
@@ -36,7 +40,12 @@ def constancy_outcomes(call: Call, weights: Vector, rng: np.random.Generator) ->
             verdict, seen = _without_numbers(call, u)
             yield Outcome(argument, at, verdict, True, 0.0, 0.0, 0.0, seen)
             continue
-        found = slope(Line(call.evaluate, call.origin, u, call.result.vector), weights)
+        line = Line(call.evaluate, call.origin, u, call.result.vector)
+        found = slope(line, weights)
+        for scale in _CLOSER if found.shape != "flat" else ():
+            # A jump at some distance is none here.
+            closer = slope(line, weights, thorough=True, scale=scale)
+            found = closer if closer.shape == "flat" else found
         verdict, seen = "wrong", "the result varies"
         if found.shape == "flat":
             verdict, seen = "right", "the result does not vary"

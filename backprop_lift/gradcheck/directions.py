@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from .calls import Call
 
-__all__ = ["directions"]
+__all__ = ["directions", "directions_alone"]
 
 Vector = npt.NDArray[np.float64]
 
 # Up to so many numbers, each moves alone; beyond, arguments move along random directions.
 _FEW: Final = 12
+# Numbers that move alone where those of an argument do not go together.
+_ALONE: Final = 60
 
 
 def directions(call: Call, rng: np.random.Generator) -> Iterator[tuple[str, str, Vector]]:
@@ -48,3 +50,25 @@ def directions(call: Call, rng: np.random.Generator) -> Iterator[tuple[str, str,
             u = np.zeros_like(call.origin)
             u[part] = sizes * rng.uniform(0.5, 1.5, n) * rng.choice([-1.0, 1.0], n)
             yield name, f"{name}, random direction {k + 1}", u
+
+
+def directions_alone(
+    call: Call, argument: str, rng: np.random.Generator
+) -> Iterator[tuple[str, str, Vector]]:
+    """Directions in which one number of an argument moves, for a good many of them.
+
+    Yields
+    ------
+    argument, label : str
+    direction : ndarray, shape (n,)
+    """
+    i = call.names.index(argument)
+    here, start = call.here[i], call.part(i).start
+    scales = here.scales()
+    moving = np.flatnonzero(np.isfinite(here.vector))
+    if len(moving) > _ALONE:
+        moving = np.sort(rng.choice(moving, _ALONE, replace=False))
+    for k in moving:
+        u = np.zeros_like(call.origin)
+        u[start + k] = scales[k]
+        yield argument, argument + here.label(int(k)), u

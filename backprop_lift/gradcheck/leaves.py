@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from .._space import fields_of, is_record, parts_of
 
-__all__ = ["Leaf", "at_path", "kind_of", "leaf_like", "numbers_of", "parts", "path_text"]
+__all__ = [
+    "Leaf",
+    "at_path",
+    "kind_of",
+    "laid_out_as",
+    "leaf_like",
+    "numbers_of",
+    "parts",
+    "path_text",
+    "with_gaps",
+]
 
 Vector = npt.NDArray[np.float64]
 
@@ -111,7 +121,7 @@ def leaf_like(value: Any, vector: Vector, floats: bool) -> Any:
         dtype = np.dtype(float) if kind == "i" and floats else value.dtype
         if isinstance(value, np.generic):
             return dtype.type(found[0])
-        return found.reshape(value.shape).astype(dtype)
+        return laid_out_as(value, found.reshape(value.shape).astype(dtype))
     if kind == "c":
         return complex(vector[0], vector[1])
     number = float(vector[0])
@@ -120,6 +130,25 @@ def leaf_like(value: Any, vector: Vector, floats: bool) -> Any:
     if isinstance(value, decimal.Decimal):
         return decimal.Decimal(number)
     return number if kind == "f" or floats else int(number)
+
+
+def laid_out_as(like: Any, array: Any) -> Any:
+    """The numbers of an array, standing in memory as those of another of its shape do.
+
+    By rows, by columns, or with gaps: a rule that reads memory instead of axes tells them apart.
+    """
+    if like.flags.c_contiguous:
+        return array
+    if like.flags.f_contiguous:
+        return np.asfortranarray(array)
+    return with_gaps(array)
+
+
+def with_gaps(array: Any) -> Any:
+    """The same numbers in an array that has gaps in memory."""
+    gaps = np.empty((*array.shape, 2), array.dtype)[..., 0]
+    gaps[...] = array
+    return gaps
 
 
 def _complex_leaf_like(value: Any, vector: Any) -> Any:

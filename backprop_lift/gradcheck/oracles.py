@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .levels import RATIO, Level, consistent, level_at, spread_of
 from .lines import Line
 
-__all__ = ["IN_STEPS", "Shape", "Slope", "slope"]
+__all__ = ["FLAT", "IN_STEPS", "Shape", "Slope", "slope"]
 
 Vector = npt.NDArray[np.float64]
 Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
@@ -26,6 +26,7 @@ Shape = Literal["smooth", "flat", "kink", "one-sided", "edge", "rough"]
 _FIRST_STEP: Final = 2.0**-5
 _LEVELS: Final = 15
 _SETTLED: Final = 1e-7
+FLAT: Final = "the result does not move"
 IN_STEPS: Final = "the result moves in steps"
 # Size of a step in a result, relative to it, that is no rounding.
 _MEANT: Final = 1e-8
@@ -49,6 +50,8 @@ class Slope:
         The step of the estimate.
     seen : str
         For a person.
+    low, high : float
+        At a kink, what a subgradient of each result may add up to; nan elsewhere.
     """
 
     value: float
@@ -58,6 +61,8 @@ class Slope:
     shape: Shape
     step: float
     seen: str = ""
+    low: float = math.nan
+    high: float = math.nan
 
 
 def slope(line: Line, weights: Vector, *, thorough: bool = False, scale: float = 1.0) -> Slope:
@@ -89,7 +94,27 @@ def slope(line: Line, weights: Vector, *, thorough: bool = False, scale: float =
         levels.append(level_at(line, weights, step, before, floor))
         if not thorough and _is_settled(levels, _SETTLED * line.sharpness):
             break
-    return _concluded(line, levels)
+    found = _concluded(line, levels)
+    if found.shape != "kink":
+        return found
+    low, high = _between(line, weights, found)
+    return dataclasses.replace(found, low=low, high=high)
+
+
+def _between(line: Line, weights: Vector, kink: Slope) -> tuple[float, float]:
+    """The least and the largest that subgradients of the results add up to.
+
+    Each result has its own, between its own slopes: of two that weigh with opposite signs one may
+    have its least where the other has its largest.
+    """
+    here, ahead, behind = line(0.0), line(kink.step), line(-kink.step)
+    assert here is not None
+    assert ahead is not None
+    assert behind is not None
+    slopes = np.stack([weights * (here - behind), weights * (ahead - here)]) / kink.step
+    sides = sorted((kink.left, kink.right))
+    low, high = float(slopes.min(axis=0).sum()), float(slopes.max(axis=0).sum())
+    return min(low, sides[0]), max(high, sides[1])
 
 
 def _is_settled(levels: list[Level], relative: float) -> bool:
@@ -115,7 +140,7 @@ def _concluded(line: Line, levels: list[Level]) -> Slope:
     if math.isinf(best.error):
         return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
     if all(level.left == level.right == 0.0 for level in both):
-        return Slope(0.0, best.noise, 0.0, 0.0, "flat", best.step, "the result does not move")
+        return Slope(0.0, best.noise, 0.0, 0.0, "flat", best.step, FLAT)
     steps = _steps(line, both, best)
     if steps is not None:
         return steps

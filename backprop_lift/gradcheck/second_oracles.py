@@ -24,6 +24,8 @@ Vector = npt.NDArray[np.float64]
 
 # Its square is far below the last of the digits that are compared.
 _STEP: Final = "1e-12"
+# What a smaller step may change; the derivative of x**3 at 0 is all truncation.
+_SETTLED: Final = 1e-9
 # The value with many digits is that of the function, or another branch was taken.
 _SAME_VALUE: Final = 1e-6
 
@@ -119,6 +121,9 @@ def digits_slope(call: Call, direction: Vector, weights: Vector) -> DigitsSlope 
                 float((here - behind) / step),
                 float((ahead - here) / step),
             )
+            half = float((weighted(step / 2) - weighted(-step / 2)) / step)
+            if abs(half - found.value) > _SETTLED * abs(found.value):
+                return None
             away = abs(float(here) - float(weights @ result.vector))
     except Exception:
         return None

@@ -16,6 +16,7 @@ Oracle = Literal["differences", "complex step", "mpmath"]
 
 # Error bars are estimates: a difference within ten of them is none.
 _BARS: Final = 10.0
+_AT_KINK: Final = "a kink: "
 # Relative difference of one derivative that is never called wrong, in double precision.
 TOLERANCE: Final = 1e-5
 
@@ -64,6 +65,11 @@ class Outcome:
     step: float = math.nan
 
     @property
+    def is_at_kink(self) -> bool:
+        """Were the slopes of the two sides seen to differ?"""
+        return self.verdict == "kink" or self.seen.startswith(_AT_KINK)
+
+    @property
     def relative_error(self) -> float:
         """Difference of rule and oracle, relative to the larger of the two."""
         size = max(abs(self.numeric), abs(self.analytic))
@@ -105,11 +111,11 @@ def compared(
             return "edge", True, f"got {analytic}, and differences do not settle"
         return "edge", False, f"got {analytic} where the slope is finite"
     if found.shape == "kink":
-        low, high = sorted((found.left, found.right))
+        low, high = found.low, found.high
         slack = _BARS * found.error + relative * max(abs(low), abs(high)) + floor
         if low - slack <= analytic <= high + slack:
             return "kink", True, found.seen
-        return "wrong", False, f"a kink: {found.seen}"
+        return "wrong", False, f"{_AT_KINK}{found.seen}"
     slack = _BARS * found.error + relative * abs(found.value) + floor
     if abs(analytic - found.value) > slack:
         if found.shape == "rough":
@@ -118,7 +124,7 @@ def compared(
     signal = max(abs(analytic), abs(found.value))
     # An agreement far within a wide error bar is no chance.
     close = abs(analytic - found.value) <= 1e-4 * signal and _BARS * found.error <= signal
-    if (_BARS * found.error > 0.1 * signal and not close) or signal <= floor:
+    if (_BARS * found.error + floor > 0.1 * signal and not close) or signal <= floor:
         if abs(analytic) <= floor:
             return "no evidence", True, found.seen or "the slope is zero"
         return "noise", True, "the error bar is as large as the slope"

@@ -39,11 +39,18 @@ def _many(slopes: Slopes) -> Callable[..., Any]:
 
 
 def _airye_slopes(x: Any, result: Any) -> tuple[Any, ...]:
-    """Of exp(z) Ai and exp(-|Re z|) Bi with z = 2/3 x**1.5, whose real part is 0 for x < 0."""
+    """Of exp(z) Ai and Bi, with z = 2/3 x**1.5; the factor of Bi is left as it is."""
     ai, aip, bi, bip = result
     root = np.sqrt(x)
-    growth = np.sqrt(np.maximum(x, 0.0))
-    return aip + root * ai, x * ai + root * aip, bip - growth * bi, x * bi - growth * bip
+    return aip + root * ai, x * ai + root * aip, bip, x * bi
+
+
+def _airye_grad(dzdy: Any, x: Any, result: Any) -> Any:
+    """Bi and its derivative have the factor exp(-|Re z|), which is not holomorphic."""
+    growth = np.sqrt(x if np.iscomplexobj(x) else np.maximum(x, 0.0))
+    side = np.sign(np.real(x * growth))
+    through_factor = np.real(conj(dzdy[2]) * result[2] + conj(dzdy[3]) * result[3])
+    return _many(_airye_slopes)(dzdy, x, result) - side * through_factor * conj(growth)
 
 
 def _kelvin_slopes(x: Any, result: Any) -> tuple[Any, ...]:
@@ -75,7 +82,6 @@ _HOLOMORPHIC: Final[dict[Any, tuple[Slopes, tuple[float, float]]]] = {
 _REAL: Final[dict[Any, tuple[Slopes, tuple[float, float]]]] = {
     special.modfresnelp: (_modfresnel_slopes(1), (0.3, 2)),
     special.modfresnelm: (_modfresnel_slopes(-1), (0.3, 2)),
-    special.airye: (_airye_slopes, (0.3, 3)),
     special.itairy: (
         lambda x, y: (*special.airy(x)[0:3:2], *special.airy(-x)[0:3:2]), (-2, 2)
     ),
@@ -94,6 +100,7 @@ for _original, (_slopes, _domain) in _HOLOMORPHIC.items():
     lifted(grad=_many(_slopes), complex=True, samples=within(_domain, complex=True))(_original)
 for _original, (_slopes, _domain) in _REAL.items():
     lifted(grad=_many(_slopes), complex=True, samples=within(_domain))(_original)
+lifted(grad=_airye_grad, complex=True, samples=within((0.3, 3), complex=True))(special.airye)
 
 
 def _fitted(dzdx: Any, x: Any) -> Any:
