@@ -237,6 +237,15 @@ def test_question_that_a_bvar_answers_wrongly_is_refused(f, mine):
         grad_bp(twin_of(f, mine), 0.83)
 
 
+def test_class_in_the_message_of_an_error_may_be_asked_for(agrees):
+    def f(x):
+        if np.shape(x) != (3,):
+            raise ValueError(f"shape (3,) expected, {x.__class__.__name__} got")
+        return 2.0 * x
+
+    assert agrees(f, VECTOR)
+
+
 def test_case_of_an_array_is_right_or_refused(agrees):
     def f(x):
         match x:

@@ -93,8 +93,13 @@ def questions_of(code: types.CodeType) -> Questions:
 
 def _classes_read(code: types.CodeType) -> Iterator[str]:
     before = None
-    for instruction in dis.get_instructions(code):
-        if instruction.argval == "__class__" and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+    instructions = list(dis.get_instructions(code))
+    for at, instruction in enumerate(instructions):
+        if (
+            instruction.argval == "__class__"
+            and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD")
+            and not _is_raised(instructions[at:])
+        ):
             name = before.argval if before is not None else None
             if isinstance(name, tuple):  # two variables are loaded at once
                 name = name[-1]
@@ -103,6 +108,20 @@ def _classes_read(code: types.CodeType) -> Iterator[str]:
             if name not in ("self", "cls"):
                 yield name
         before = instruction
+
+
+def _is_raised(instructions: list[dis.Instruction]) -> bool:
+    """Do instructions lead straight to a raise, as those of a message that names a class?"""
+    for instruction in instructions:
+        if instruction.opname == "RAISE_VARARGS":
+            return True
+        if instruction.opcode in _LEADING_ELSEWHERE or instruction.opname.startswith(_KEEPING):
+            return False
+    return False
+
+
+_LEADING_ELSEWHERE: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
+_KEEPING: Final = ("STORE", "RETURN", "YIELD", "POP_TOP", "LIST_APPEND", "SET_ADD", "MAP_ADD")
 
 
 def _matches(code: types.CodeType) -> bool:
