@@ -220,6 +220,15 @@ def by_case_of_an_abstract_class(x):
             return x * 3.0
 
 
+def by_class_of_an_item(x):
+    pair = [x, 1.0]
+    return x * 2.0 if pair[0].__class__ in (float, np.ndarray) else x * 3.0
+
+
+def by_class_that_is_called(x):
+    return x * x.__class__(2.0)
+
+
 @pytest.mark.parametrize(
     "f",
     [
@@ -227,9 +236,15 @@ def by_case_of_an_abstract_class(x):
         by_name_of_class_attribute,
         by_class_of_a_local,
         by_class_in_a_closure,
-        by_case_of_an_abstract_class,
+        by_class_of_an_item,
+        by_class_that_is_called,
     ],
 )
+def test_class_that_is_read_is_that_of_the_value(f, agrees):
+    assert agrees(f, 0.83)
+
+
+@pytest.mark.parametrize("f", [by_case_of_an_abstract_class])
 def test_question_that_a_bvar_answers_wrongly_is_refused(f, mine):
     lifted(f, into=mine)
 
