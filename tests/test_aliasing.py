@@ -215,3 +215,19 @@ def test_swapping_rows_by_views_is_as_surprising_as_in_numpy_or_refused(inside):
         return
 
     assert np.isclose(y, swapped_rows(MATRIX))
+
+
+@pytest.mark.parametrize("inside", ["composite", "plain code"])
+@pytest.mark.parametrize("way", [np.real, np.squeeze, np.transpose])
+def test_what_numpys_functions_view_may_be_written_through(way, inside):
+    def f(v):
+        y = v * 1.0
+        view = way(y)
+        view /= v[0, 0]
+        return weighed(y)
+
+    into = Registry(parent=registry)
+    lifted(f, into=into)
+    _, gradient = backprop(twin_of(f, into) if inside == "composite" else f, MATRIX)
+
+    assert np.allclose(gradient, differences(f, MATRIX), rtol=1e-5, atol=1e-6)

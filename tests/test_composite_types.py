@@ -220,6 +220,15 @@ def by_case_of_an_abstract_class(x):
             return x * 3.0
 
 
+def by_class_of_an_item(x):
+    pair = [x, 1.0]
+    return x * 2.0 if pair[0].__class__ in (float, np.ndarray) else x * 3.0
+
+
+def by_class_that_is_called(x):
+    return x * x.__class__(2.0)
+
+
 @pytest.mark.parametrize(
     "f",
     [
@@ -227,14 +236,29 @@ def by_case_of_an_abstract_class(x):
         by_name_of_class_attribute,
         by_class_of_a_local,
         by_class_in_a_closure,
-        by_case_of_an_abstract_class,
+        by_class_of_an_item,
+        by_class_that_is_called,
     ],
 )
+def test_class_that_is_read_is_that_of_the_value(f, agrees):
+    assert agrees(f, 0.83)
+
+
+@pytest.mark.parametrize("f", [by_case_of_an_abstract_class])
 def test_question_that_a_bvar_answers_wrongly_is_refused(f, mine):
     lifted(f, into=mine)
 
     with pytest.raises(NoGradientError, match="asks for the class"):
         grad_bp(twin_of(f, mine), 0.83)
+
+
+def test_class_in_the_message_of_an_error_may_be_asked_for(agrees):
+    def f(x):
+        if np.shape(x) != (3,):
+            raise ValueError(f"shape (3,) expected, {x.__class__.__name__} got")
+        return 2.0 * x
+
+    assert agrees(f, VECTOR)
 
 
 def test_case_of_an_array_is_right_or_refused(agrees):

@@ -58,7 +58,7 @@ def is_linked(view: BVar) -> bool:
 VIEWING: Final = frozenset(
     {np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.moveaxis, np.rollaxis,
      np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.flip, np.fliplr, np.flipud,
-     np.rot90, np.diagonal}
+     np.rot90, np.diagonal, np.real}
 )  # fmt: skip
 
 

@@ -6,14 +6,13 @@ import dis
 import functools
 import types
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 __all__ = [
-    "Questions",
     "assigns_globals",
     "attributes_set",
+    "matches_classes",
     "names_of",
-    "questions_of",
     "with_body",
 ]
 
@@ -59,50 +58,15 @@ def attributes_set(code: types.CodeType) -> set[str]:
     return found.union(*map(attributes_set, _inner(code)))
 
 
-class Questions(NamedTuple):
-    """What a function asks that a BVar, as the object it is, answers wrongly.
-
-    Attributes
-    ----------
-    classes_of : frozenset of str
-        The variables whose ``__class__`` is read; empty text stands for what has no name.
-    matches : bool
-        Whether there is a ``case`` with a class that has no stand-in.
-    """
-
-    classes_of: frozenset[str]
-    matches: bool
-
-
 # Classes that a `case` may name: they have stand-ins, or no BVar is one.
 _MATCHABLE: Final = frozenset(
     {"float", "int", "complex", "str", "bool", "list", "tuple", "dict", "bytes", "set"}
 )
 
 
-def questions_of(code: types.CodeType) -> Questions:
-    """Read from the code of a function what it asks about classes."""
-    asked, matches = set(_classes_read(code)), _matches(code)
-    for inner in _inner(code):
-        further = questions_of(inner)
-        if further.classes_of:
-            asked.add("")
-        matches = matches or further.matches
-    return Questions(frozenset(asked), matches)
-
-
-def _classes_read(code: types.CodeType) -> Iterator[str]:
-    before = None
-    for instruction in dis.get_instructions(code):
-        if instruction.argval == "__class__" and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            name = before.argval if before is not None else None
-            if isinstance(name, tuple):  # two variables are loaded at once
-                name = name[-1]
-            variable = before is not None and before.opname.startswith("LOAD_FAST")
-            name = name if variable and isinstance(name, str) else ""
-            if name not in ("self", "cls"):
-                yield name
-        before = instruction
+def matches_classes(code: types.CodeType) -> bool:
+    """Is there a ``case`` with a class that has no stand-in?"""
+    return _matches(code) or any(map(matches_classes, _inner(code)))
 
 
 def _matches(code: types.CodeType) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from .._bvar import BVar, has_bvar, is_complex, value_of
 from .._bvar.assignment import set_item
 from .._bvar.collecting import collect_array
-from .._bvar.views import is_linked
+from .._bvar.views import VIEWING, is_linked, viewed
 from .._registry import registry
 from .._space import parts_of, rebuilt
 from ..errors import ConversionError
@@ -281,7 +281,10 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         settings = {k: contents_of(v) for k, v in kwargs.items()}
         return twin(args[0], *map(contents_of, args[1:]), **settings)
     out = kwargs.pop("out", None)
-    result = function(*map(_shared, args), **{k: _shared(v) for k, v in kwargs.items()})
+    shared, settings = tuple(map(_shared, args)), {k: _shared(v) for k, v in kwargs.items()}
+    if args and args[0].__class__ is BVar and original.__hash__ and original in VIEWING:
+        return viewed(original, function, shared, settings)
+    result = function(*shared, **settings)
     if out is not None:
         return _into(out, result)
     if args and args[0].__class__ is Buffer and _views(result, args[0]):

@@ -11,10 +11,12 @@ from .._bvar import PLAIN_TYPES, BVar, has_bvar
 from .._registry import dotted_name
 from ..errors import NoGradientError
 from .around import guarded
-from .bodies import Questions, assigns_globals, attributes_set, questions_of, with_body
+from .bodies import assigns_globals, attributes_set, matches_classes, with_body
 from .buffer import Buffer
+from .class_reads import Asked, asking_for_classes
 from .modules import LEFT_ALONE, OPAQUE, OURS
 from .names import Names
+from .standing_in import representative
 from .world import World
 
 __all__ = ["Functions"]
@@ -43,6 +45,7 @@ class Functions:
         self.ready: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.cells: list[_Cell] = []
         self.remembering: list[Any] = []
+        self.asked = Asked(lambda x: world.class_seen(type(representative(x))), Names)
 
     def rebound(self, value: Any) -> Any:
         """A function with its names bound to twins; None if it has no Python body."""
@@ -69,21 +72,21 @@ class Functions:
         if assigns_globals(function.__code__):
             self.known[function] = _assigning(self.world, function)
             return self.known[function]
-        body = self._body(function)
-        asked = questions_of(function.__code__)
-        if asked.classes_of or asked.matches:
-            self.known[function] = asking = _asking(function, body, asked)
+        code = asking_for_classes(function.__code__, self.asked)
+        body = self._body(function, code or function.__code__)
+        if code is None or matches_classes(code):
+            self.known[function] = asking = _asking(function, body)
             self.world.stands_for(asking, function)
         return self.known[function]
 
-    def _body(self, function: types.FunctionType) -> types.FunctionType:
+    def _body(self, function: types.FunctionType, code: types.CodeType) -> types.FunctionType:
         lift, originals = self.world.lifted_value, function.__closure__ or ()
         names = self.names.get(id(function.__globals__))
         if names is None:
             names = self.names[id(function.__globals__)] = Names(function.__globals__, self.world)
         cells = tuple([types.CellType() for _ in originals])
         body = types.FunctionType(
-            function.__code__, names, function.__name__, function.__defaults__, cells or None
+            code, names, function.__name__, function.__defaults__, cells or None
         )
         self.known[function] = body
         self.world.stands_for(body, function)
@@ -153,23 +156,19 @@ def _assigning(world: World, function: types.FunctionType) -> Any:
     return guarded(world, function, error)
 
 
-def _asking(function: types.FunctionType, body: Any, asked: Questions) -> Any:
-    """A function that asks what a BVar cannot answer: refused where it would ask it of one."""
+def _asking(function: types.FunctionType, body: Any) -> Any:
+    """A function that asks what a BVar cannot answer: refused where it is given one."""
     code = function.__code__
-    parameters = code.co_varnames[: code.co_argcount]
-    others = not asked.classes_of <= set(parameters) or asked.matches
 
     def asking(*args: Any, **kwargs: Any) -> Any:
-        given = {**dict(zip(parameters, args, strict=False)), **kwargs}
-        for name, value in given.items():
-            is_one = value.__class__ in (BVar, Buffer)
-            if (name in asked.classes_of and is_one) or (others and (is_one or has_bvar(value))):
-                raise NoGradientError(
-                    f"{dotted_name(function)} asks for the class of a value in a way that a BVar "
-                    "cannot answer.",
-                    "Let it ask isinstance(x, float) or type(x).",
-                    defined=f"{code.co_filename}:{code.co_firstlineno}",
-                )
+        given = (*args, *kwargs.values())
+        if any(value.__class__ in (BVar, Buffer) or has_bvar(value) for value in given):
+            raise NoGradientError(
+                f"{dotted_name(function)} asks for the class of a value in a way that a BVar "
+                "cannot answer.",
+                "Let it ask isinstance(x, float) or type(x).",
+                defined=f"{code.co_filename}:{code.co_firstlineno}",
+            )
         return body(*args, **kwargs)
 
     functools.update_wrapper(asking, function, updated=())

@@ -35,6 +35,8 @@ _OF_A_FUNCTION: Final = 120
 _MANY: Final = 1_000
 _ENOUGH: Final = 2_500
 _LONGEST: Final = 400_000
+# Characters of all calls of one function: long ones are left out before short ones.
+_ALL_OF_A_FUNCTION: Final = 2_000_000
 # Integers up to here are orders, counts and choices.
 _SMALL: Final = 16
 
@@ -83,6 +85,7 @@ class _Watched:
         self.is_init = function.__name__ == "__init__"
         self.kinds: dict[Any, int] = {}
         self.kept = 0
+        self.left = _ALL_OF_A_FUNCTION
         self.passed = 0
         self.in_a_row = 0
         self.let_go = _begun(function, self.noted)
@@ -113,13 +116,14 @@ class _Watched:
             return
         said = said_sample(self.name, Sample(sample.args, sample.settings, _origin()))
         line = b"" if said is None else json.dumps(said).encode() + b"\n"
-        if not 0 < len(line) < _LONGEST:
+        if not 0 < len(line) < min(_LONGEST, self.left):
             self.kinds[kind] = _OF_A_KIND
             self._saw_nothing_new()
             return
         self.kinds[kind] = count + 1
         self.in_a_row = 0
         _append(line)
+        self.left -= len(line)
         self.kept += 1
         if self.kept >= _OF_A_FUNCTION:
             self.let_go()
