@@ -339,3 +339,26 @@ def cube_root_by_bisection(x):
 def test_result_that_only_comparisons_decide_is_refused():
     with pytest.raises(NoGradientError, match="comparisons"):
         grad_bp(composite(cube_root_by_bisection), 1.5)
+
+
+@pytest.mark.parametrize(
+    "f", [np.median, np.nanmedian, lambda x: np.sort(x)[1], lambda x: np.quantile(x, 0.6)]
+)
+def test_order_statistic_has_the_mean_of_both_sides_at_a_tie(f):
+    def ordered(x):
+        return f(x)
+
+    x = np.array([0.5, 2.0, 0.5])
+
+    above, below = (
+        np.array([(f(x + step) - f(x)) / h for step in h * np.eye(3)]) for h in (1e-6, -1e-6)
+    )
+    assert grad_bp(composite(ordered), x) == pytest.approx((above + below) / 2, abs=1e-6)
+
+
+def test_quantile_at_an_element_has_the_mean_of_both_slopes_in_q():
+    a = np.array([1.0, 81.0, 82.0, 84.0, 89.0, 95.0])
+
+    assert grad_bp(lambda q: np.quantile(a, q), 0.2) == pytest.approx(5 * (80 + 1) / 2)
+    assert grad_bp(lambda q: np.percentile(a, q), 80.0) == pytest.approx(0.05 * (5 + 6) / 2)
+    assert grad_bp(lambda q: np.quantile(a, q), 0.0) == pytest.approx(5 * 80)

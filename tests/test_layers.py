@@ -25,7 +25,7 @@ LAYERS = [
     ["_sweep"],
     ["_bvar", "_printing"],
     ["_comparison", "_collecting"],
-    ["_assignment", "_arithmetic"],
+    ["_assignment", "_arithmetic", "_ufunc_methods"],
     ["_views", "_items", "_attributes", "_ufuncs"],
     ["_operators"],
     ["_run", "_access", "_apply", "_containers", "_show"],

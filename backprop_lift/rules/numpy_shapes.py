@@ -146,7 +146,12 @@ lifted(
 
 
 def astype(x: Any, dtype: Any) -> Any:
-    """Return `x` in another dtype; a plain array where that has no gradient."""
+    """Return `x` in another dtype; a plain array where that has no gradient.
+
+    As objects, its elements stay what they are.
+    """
+    if np.dtype(dtype).kind == "O":
+        return np.copy(x)
     if is_discrete(dtype):
         return np.asarray(plain(x)).astype(dtype)[()]
     return twin_of(_cast)(x, dtype)
