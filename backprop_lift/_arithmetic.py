@@ -29,7 +29,7 @@ from ._bvar import (
     youngest,
 )
 from ._collecting import collect, collect_array
-from ._comparison import coincide
+from ._comparison import coincide, note_cut
 from ._registry import registry
 from ._space import TRIVIAL, is_record, space_of
 from ._special import by_its_class
@@ -239,7 +239,10 @@ def without_gradient(op: Any, x: Any, y: Any) -> Any:
         and isinstance(innermost(y), Mapping)
     ):
         return {**x, **y}
-    return op(value_of(x), value_of(y))
+    result = op(value_of(x), value_of(y))
+    if op is operator.floordiv:
+        note_cut(result, x, y)
+    return result
 
 
 def unary(op: Any, x: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ._arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, wit
 from ._assignment import with_item
 from ._attributes import attribute_of
 from ._bvar import BVar, bvar_at, finite, innermost, unlifted, value_of
-from ._comparison import COMPARISONS, coincide, compare
+from ._comparison import COMPARISONS, FINEST, coincide, compare, note_cut
 from ._items import all_parts_of, item_of
 from ._printing import _printed, printed
 from ._registry import registry
@@ -27,9 +27,6 @@ from ._views import VIEWING, in_place, move_on, viewed
 from .errors import ConversionError, NoGradientError
 
 __all__ = ["Operators"]
-
-# So many times the step of a rounding, a number is taken to be meant as it is.
-_FINEST: Final = 1e8
 
 
 class Operators:
@@ -352,7 +349,8 @@ class Operators:
         root = innermost(self)
         value = round(self._bvar_value, *digits)
         root = innermost(self)
-        if not isinstance(root, float) or abs(root) <= _FINEST * 10.0 ** -(ndigits or 0):
+        if not isinstance(root, float) or abs(root) <= FINEST * 10.0 ** -(ndigits or 0):
+            note_cut(value, self)
             return value
         if ndigits is None:
             raise NoGradientError(
@@ -365,13 +363,13 @@ class Operators:
         return bvar_at(value, self._bvar_space, len(tape) - 1)
 
     def __trunc__(self) -> Any:
-        return self._bvar_value.__trunc__()
+        return _cut(self, self._bvar_value.__trunc__())
 
     def __floor__(self) -> Any:
-        return self._bvar_value.__floor__()
+        return _cut(self, self._bvar_value.__floor__())
 
     def __ceil__(self) -> Any:
-        return self._bvar_value.__ceil__()
+        return _cut(self, self._bvar_value.__ceil__())
 
     def __repr__(self) -> str:
         return f"BVar({self._bvar_value!r})"
@@ -487,6 +485,11 @@ class Operators:
         if func in VIEWING and args and args[0].__class__ is BVar:
             return viewed(func, twin, args, kwargs)
         return twin(*args, **kwargs)
+
+
+def _cut(v: Any, result: Any) -> Any:
+    note_cut(result, v)
+    return result
 
 
 def _conversion(v: Any, what: str, remedy: str) -> ConversionError:

@@ -65,7 +65,11 @@ def ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[
     )
 
 
-_METHODS: Final[dict[str, Callable[..., Any]]] = {"reduce": reduced, "accumulate": accumulated, "reduceat": reduced_at}
+_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "reduce": reduced,
+    "accumulate": accumulated,
+    "reduceat": reduced_at,
+}
 _PARAMETERS: Final = {
     "reduce": ("axis", "dtype", "out", "keepdims", "initial", "where"),
     "accumulate": ("axis", "dtype", "out"),

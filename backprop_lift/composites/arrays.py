@@ -10,6 +10,7 @@ import numpy as np
 from .._buffer import Buffer, contents_of, fresh
 from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
 from .._collecting import collect_array
+from .._comparison import note_cut
 from .._numbers import is_discrete
 from ..errors import ConversionError
 from .objects import ORIGINAL
@@ -89,7 +90,9 @@ def as_array(value: Any, dtype: Any) -> Any:
         if target.kind == "O":
             return array
         if is_discrete(target):
-            return np.asarray(root).astype(target)
+            cut = np.asarray(root).astype(target)
+            note_cut(cut, array)
+            return cut
         if root.dtype != target if hasattr(root, "dtype") else target.kind == "c":
             array = array.astype(dtype)
     if not isinstance(representative(array), np.ndarray):
@@ -210,7 +213,12 @@ def _cast(cls: Any) -> Callable[..., Any]:
 
 
 def _rounded(cls: Any) -> Callable[..., Any]:
-    return lambda world, x=0, /: cls(representative(x))
+    def convert(world: World, x: Any = 0, /) -> Any:
+        cut = cls(representative(x))
+        note_cut(cut, contents_of(x))
+        return cut
+
+    return convert
 
 
 # What a call of a class of numbers does.

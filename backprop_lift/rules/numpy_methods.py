@@ -188,6 +188,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {  # method: its function, 
     "item": (_item, (0,)),
     "tolist": (_tolist, ()),
     "view": (_view, ()),
+    "round": (np.round, (14,)),
 }
 _NOT_OF_SCALARS = frozenset({"swapaxes", "diagonal", "trace"})
 
@@ -217,7 +218,6 @@ _CONSTANTS = {
     "argpartition": np.argpartition,
     "argsort": np.argsort,
     "nonzero": np.nonzero,
-    "round": np.round,
     "searchsorted": np.searchsorted,
 }
 
