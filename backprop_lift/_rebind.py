@@ -98,8 +98,8 @@ def _from_outside(inner: Callable[..., Any], world: Rebinder) -> Callable[..., A
 def _running(world: Rebinder, inner: Any) -> Iterator[None]:
     """The time in which a composite runs; what it changed outside is settled at its end."""
     state = world.state
-    with noted_refusals() as refused, printing() as printed:
-        state.depth, state.printed = 1, printed
+    with noted_refusals() as refused, printing():
+        state.depth = 1
         try:
             yield
         except LiftError:
@@ -114,7 +114,7 @@ def _running(world: Rebinder, inner: Any) -> Iterator[None]:
             try:
                 world.settle()
             finally:
-                state.depth, state.printed = 0, None
+                state.depth = 0
                 state.forget()
     if refused:
         raise refused[-1]

@@ -2,6 +2,7 @@
 
 import array
 import cmath
+import contextlib
 import copy
 import dataclasses
 import decimal
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from backprop_lift import BVar, const_var, grad_bp, value_of
+from backprop_lift import BVar, backprop, const_var, grad_bp, value_of
 from backprop_lift.errors import ConversionError, LiftError, NoGradientError, TapeError
 
 
@@ -915,8 +916,53 @@ def test_unlifted_ufunc_names_itself():
 
 
 def test_method_without_twin_of_a_ufunc_names_itself():
-    with pytest.raises(NoGradientError, match="reduceat"):
-        grad_bp(lambda v: np.sum(np.add.reduceat(v, [0, 1])), np.ones(3))
+    with pytest.raises(NoGradientError, match=r"multiply\.at"):
+        grad_bp(lambda v: np.multiply.at(v, [0, 1], 2.0), np.ones(3))
+
+
+MATRIX = np.array([[1.5, 2.5, 0.7], [0.4, 1.1, 1.9]])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda v: np.logaddexp.reduce(v),
+        lambda v: np.logaddexp.reduce(v, axis=(1, 0), keepdims=True),
+        lambda v: np.logaddexp.reduce(v, 1, None, None, True),
+        lambda v: np.logaddexp.reduce(v, axis=None, where=v < 2.0),
+        lambda v: np.hypot.reduce(v, axis=-1, initial=2.0),
+        lambda v: np.subtract.reduce(v, dtype=np.float64),
+        lambda v: np.fmax.reduce(v, axis=1),
+        lambda v: np.maximum.accumulate(v, axis=1),
+        lambda v: np.fmin.accumulate(v),
+        lambda v: np.logaddexp.accumulate(v, axis=-1),
+        lambda v: np.subtract.accumulate(v, 1, float),
+        lambda v: np.add.reduceat(v, [0, 2, 1], axis=1),
+        lambda v: np.maximum.reduceat(v, [1, 0]),
+    ],
+)
+def test_method_of_a_ufunc_differentiates(f):
+    def weighted(v):
+        result = f(v)
+        return np.sum(result * np.cos(np.arange(np.size(result))).reshape(np.shape(result)))
+
+    assert np.allclose(grad_bp(weighted, MATRIX), slopes(weighted, MATRIX))
+
+
+def test_running_extreme_of_numbers_that_are_missing_is_right():
+    x = np.array([np.nan, 1.0, np.nan, 3.0, 2.0])
+
+    gradient = grad_bp(lambda v: np.sum(np.fmax.accumulate(v)[1:]), x)
+
+    assert gradient.tolist() == [0, 2, 0, 2, 0]
+
+
+def test_reduction_in_an_order_that_is_not_known_is_never_wrong():
+    x = np.array([0.7, 1.3, 0.4, 2.1, 0.9, 1.7])
+
+    with contextlib.suppress(NoGradientError):
+        value, _ = backprop(lambda v: np.power.reduce(v), x)
+        assert np.isclose(value, np.power.reduce(x))
 
 
 @pytest.mark.parametrize("kind", ["Series", "DataFrame"])

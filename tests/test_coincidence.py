@@ -339,3 +339,84 @@ def cube_root_by_bisection(x):
 def test_result_that_only_comparisons_decide_is_refused():
     with pytest.raises(NoGradientError, match="comparisons"):
         grad_bp(composite(cube_root_by_bisection), 1.5)
+
+
+@pytest.mark.parametrize(
+    "f", [np.median, np.nanmedian, lambda x: np.sort(x)[1], lambda x: np.quantile(x, 0.6)]
+)
+def test_order_statistic_has_the_mean_of_both_sides_at_a_tie(f):
+    def ordered(x):
+        return f(x)
+
+    x = np.array([0.5, 2.0, 0.5])
+
+    above, below = (
+        np.array([(f(x + step) - f(x)) / h for step in h * np.eye(3)]) for h in (1e-6, -1e-6)
+    )
+    assert grad_bp(composite(ordered), x) == pytest.approx((above + below) / 2, abs=1e-6)
+
+
+def test_quantile_at_an_element_has_the_mean_of_both_slopes_in_q():
+    a = np.array([1.0, 81.0, 82.0, 84.0, 89.0, 95.0])
+
+    assert grad_bp(lambda q: np.quantile(a, q), 0.2) == pytest.approx(5 * (80 + 1) / 2)
+    assert grad_bp(lambda q: np.percentile(a, q), 80.0) == pytest.approx(0.05 * (5 + 6) / 2)
+    assert grad_bp(lambda q: np.quantile(a, q), 0.0) == pytest.approx(5 * 80)
+
+
+def by_whole_seconds(x):
+    hours = int(x)
+    minutes = int((x - hours) * 60)
+    seconds = int(((x - hours) * 60 - minutes) * 60 * 1e7) / 1e7
+    return hours + minutes / 60 + seconds / 3600
+
+
+def by_fixed_point(x):
+    return int(x * 2.0**32) / 2.0**32
+
+
+def by_fixed_point_of_an_array(x):
+    return ((np.array([x]) * 2.0**40).astype(int) / 2.0**40)[0]
+
+
+def by_floor_of_what_is_large(x):
+    return math.floor(x * 1e10) / 1e10 + (x * 1e10 // 1.0) * 1e-10 + np.floor(x * 1e10) * 1e-10
+
+
+def by_shrinking_steps(x):
+    step, y = 1.0, 0.0
+    while step > 1e-9:
+        if (y + step) ** 3 < x:
+            y += step
+        else:
+            step /= 2
+    return y
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        by_whole_seconds,
+        by_fixed_point,
+        by_fixed_point_of_an_array,
+        by_floor_of_what_is_large,
+        by_shrinking_steps,
+    ],
+)
+def test_gradient_lost_in_the_finest_of_steps_is_refused(f):
+    with pytest.raises(NoGradientError):
+        grad_bp(composite(f), 1.52734)
+
+
+def test_whole_part_of_a_large_number_keeps_the_slope_of_the_rest():
+    def fraction(day):
+        return (day - int(day)) * 24.0 + np.floor(day) * 0.0
+
+    assert grad_bp(composite(fraction), 24515451.3) == pytest.approx(24.0)
+
+
+def test_rounding_for_display_keeps_the_slope():
+    def shown(x):
+        return np.sum(np.round(x, 10) + x.round(12) * 2.0 + np.round(x, 1))
+
+    assert grad_bp(composite(shown), np.array([1.52, 2.31])).tolist() == [3.0, 3.0]

@@ -1,11 +1,13 @@
 """The ways in which a body may drop a BVar: each is right, or refused."""
 
 import array
+import ast
 import concurrent.futures
 import copy
 import dataclasses
 import decimal
 import fractions
+import io
 import json
 import math
 import multiprocessing.pool
@@ -204,8 +206,90 @@ def by_thread_pool(x):
         return sum(pool.map(math.sin, [x, x * 2]))
 
 
+def by_parts_of_a_text(x):
+    whole, fraction = str(x).split(".")
+    return float(whole) + float(f"0.{fraction}")
+
+
+def by_mantissa(x):
+    mantissa, exponent = f"{x:.15e}".split("e")
+    return float(mantissa) * 10.0 ** int(exponent)
+
+
+def by_digits(x):
+    return int(str(x).replace(".", "")) / 100.0
+
+
+def by_encoded_text(x):
+    return float(str(x).encode())
+
+
+def by_literal(x):
+    return ast.literal_eval(repr(x))
+
+
+def by_json_of_a_text(x):
+    return json.loads(f"[{x}]")[0]
+
+
+def by_array_of_texts(x):
+    return np.array([str(x), "2"]).astype(float)[0]
+
+
+def by_array_read_from_texts(x):
+    return np.asarray([str(x), "2"], dtype=float)[0]
+
+
+def by_text_of_an_array(x):
+    return float(np.array2string(np.array([x]))[1:-1])
+
+
+def by_text_as_file(x):
+    return np.loadtxt(io.StringIO(f"{x} 2"))[0]
+
+
+def by_bytes(x):
+    return np.frombuffer(np.array([x]).tobytes())[0]
+
+
+def by_bytes_unpacked(x):
+    return struct.unpack("d", np.array([x]).tobytes())[0]
+
+
+def by_key_of_bytes(x):
+    return {b"": 1.0}.get(np.array([x]).tobytes(), 2.0) * x
+
+
+def by_dtype_of_texts(x):
+    return np.array([x]).astype(str).astype(float)[0]
+
+
+def by_dtype_of_times(x):
+    return np.array([x * 1e9]).astype("timedelta64[ns]")[0] / np.timedelta64(1, "s")
+
+
+def by_dtype_of_records(x):
+    return np.array([(x, x * x)], dtype=[("a", float), ("b", float)])["b"][0]
+
+
 REFUSED = [
     by_formatted,
+    by_parts_of_a_text,
+    by_mantissa,
+    by_digits,
+    by_encoded_text,
+    by_literal,
+    by_json_of_a_text,
+    by_array_of_texts,
+    by_array_read_from_texts,
+    by_text_of_an_array,
+    by_text_as_file,
+    by_bytes,
+    by_bytes_unpacked,
+    by_key_of_bytes,
+    by_dtype_of_texts,
+    by_dtype_of_times,
+    by_dtype_of_records,
     by_format_method,
     by_printf,
     by_text,
@@ -262,6 +346,7 @@ def test_printing_is_no_drop(agrees, capsys):
 
 
 def test_numbers_read_from_other_texts_are_plain(agrees):
+    assert agrees(lambda x: np.loadtxt(io.StringIO("1.5 2"))[0] * x + len(np.frombuffer(b"")), 0.83)
     assert agrees(lambda x: float("2.5") * x + float(f"{2.5:.2f}") * np.float64("0.5") * x, 0.83)
 
 

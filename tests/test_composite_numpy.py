@@ -133,6 +133,42 @@ def by_strides(x):
     return np.lib.stride_tricks.as_strided(x, (2, 2), (8, 8)) * [[1.0, 2.0], [3.0, 4.0]]
 
 
+def by_diagonal_written_into(x):
+    a = np.zeros((3, 3))
+    a[0] = x
+    np.einsum("ii->i", a)[...] += x[1]
+    return a
+
+
+def by_dtype_of_objects(x):
+    a = x.astype(object)
+    return a * a
+
+
+def by_out_of_methods(x):
+    a = np.zeros(3)
+    x.cumsum(out=a)
+    a.clip(0.8, None, out=a)
+    total = np.zeros(())
+    x.sum(out=total)
+    a.cumprod(out=a[::-1])
+    return a * total
+
+
+def by_out_of_reductions(x):
+    a, total = np.zeros(3), np.zeros(())
+    np.maximum.accumulate(x, out=a)
+    np.add.reduce(a, where=[True, False, True], out=total)
+    return a * total
+
+
+def by_nans_in_place(x):
+    a = np.full(4, np.nan)
+    a[1:] = x
+    np.nan_to_num(a, copy=False, nan=2.0)
+    return a * a
+
+
 def by_siblings(x):
     first, second, third = np.outer(x, [1.0, 2.0])
     first *= 3.0
@@ -169,6 +205,11 @@ def by_random_state(x):
         by_add_at,
         by_objects,
         by_strides,
+        by_diagonal_written_into,
+        by_dtype_of_objects,
+        by_out_of_methods,
+        by_out_of_reductions,
+        by_nans_in_place,
         by_siblings,
         by_random_state,
     ],

@@ -34,7 +34,7 @@ from . import (
     youngest,
 )
 from .collecting import collect, collect_array
-from .comparison import coincide
+from .comparison import coincide, note_cut
 from .special import by_its_class
 
 __all__ = ["ARITHMETIC", "arithmetic", "binary", "by_class_of", "unary", "without_gradient"]
@@ -239,7 +239,10 @@ def without_gradient(op: Any, x: Any, y: Any) -> Any:
         and isinstance(innermost(y), Mapping)
     ):
         return {**x, **y}
-    return op(value_of(x), value_of(y))
+    result = op(value_of(x), value_of(y))
+    if op is operator.floordiv:
+        note_cut(result, x, y)
+    return result
 
 
 def unary(op: Any, x: Any) -> Any:

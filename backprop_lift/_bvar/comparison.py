@@ -14,7 +14,7 @@ import numpy as np
 from . import BVar, bare, innermost
 from .special import by_its_class
 
-__all__ = ["COMPARISONS", "coincide", "compare", "nearly_equal"]
+__all__ = ["COMPARISONS", "FINEST", "coincide", "compare", "nearly_equal", "note_cut"]
 
 COMPARISONS: Final[dict[Any, Any]] = {
     np.less: operator.lt,
@@ -74,6 +74,23 @@ def nearly_equal(a: Any, b: Any) -> bool:
         return bool(near.any())
     except (TypeError, ValueError):
         return False
+
+
+# So many times the step of a rounding, a number is taken to be meant as it is.
+FINEST: Final = 1e8
+_LARGE: Final = 1e-1 * FINEST
+
+
+def note_cut(result: Any, *values: Any) -> None:
+    """Note values that were cut to whole numbers so large that they hardly tell steps from a slope.
+
+    What is made of the numbers then shows whether a gradient was lost.
+    """
+    if result.__class__ is int or result.__class__ is float:
+        if abs(result) >= _LARGE:
+            coincide(*values)
+    elif np.any(np.abs(result) >= _LARGE):
+        coincide(*values)
 
 
 def coincide(*values: Any) -> None:

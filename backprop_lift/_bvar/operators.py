@@ -19,7 +19,7 @@ from . import BVar, bvar_at, finite, innermost, site, unlifted, value_of
 from .arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, without_gradient
 from .assignment import with_item
 from .attributes import attribute_of
-from .comparison import COMPARISONS, coincide, compare
+from .comparison import COMPARISONS, FINEST, coincide, compare, note_cut
 from .items import all_parts_of, item_of
 from .printing import _printed, printed
 from .special import by_its_class
@@ -32,9 +32,6 @@ _LIFTING: Final = (
     "Put @lifted above the function that does it: in its twin, names such as math.sin, float and "
     "np.array are lifted ones. Where a constant is meant, write value_of(v)."
 )
-
-# So many times the step of a rounding, a number is taken to be meant as it is.
-_FINEST: Final = 1e8
 
 
 class Operators:
@@ -357,7 +354,8 @@ class Operators:
         root = innermost(self)
         value = round(self._bvar_value, *digits)
         root = innermost(self)
-        if not isinstance(root, float) or abs(root) <= _FINEST * 10.0 ** -(ndigits or 0):
+        if not isinstance(root, float) or abs(root) <= FINEST * 10.0 ** -(ndigits or 0):
+            note_cut(value, self)
             return value
         if ndigits is None:
             raise NoGradientError(
@@ -370,13 +368,13 @@ class Operators:
         return bvar_at(value, self._bvar_space, len(tape) - 1)
 
     def __trunc__(self) -> Any:
-        return self._bvar_value.__trunc__()
+        return _cut(self, self._bvar_value.__trunc__())
 
     def __floor__(self) -> Any:
-        return self._bvar_value.__floor__()
+        return _cut(self, self._bvar_value.__floor__())
 
     def __ceil__(self) -> Any:
-        return self._bvar_value.__ceil__()
+        return _cut(self, self._bvar_value.__ceil__())
 
     def __repr__(self) -> str:
         return f"BVar({self._bvar_value!r})"
@@ -492,6 +490,11 @@ class Operators:
         if func in VIEWING and args and args[0].__class__ is BVar:
             return viewed(func, twin, args, kwargs)
         return twin(*args, **kwargs)
+
+
+def _cut(v: Any, result: Any) -> Any:
+    note_cut(result, v)
+    return result
 
 
 def _conversion(v: Any, what: str, remedy: str) -> ConversionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from .._registry import dotted_name, registry
 from ..errors import ConversionError, NoGradientError
 from . import BVar, innermost, twin_for, value_of
 from .arithmetic import ARITHMETIC, arithmetic
+from .ufunc_methods import accumulated, reduced, reduced_at
 from .views import in_place
 
 __all__ = ["ufunc_result"]
@@ -41,8 +43,7 @@ def ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[
     if method in ("reduce", "accumulate") and ufunc in _REDUCTIONS:
         function = _REDUCTIONS[ufunc][method == "accumulate"]
         if function is not None:
-            settings = dict(zip(("axis", "dtype", "out", "keepdims"), inputs[1:], strict=False))
-            settings = {"axis": 0, **settings, **kwargs}
+            settings = {"axis": 0, **_named(method, inputs), **kwargs}
             return twin_for(function)(inputs[0], **settings)
     if method == "outer":
         x, y = inputs
@@ -51,10 +52,35 @@ def ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[
     entry = registry.find(ufunc)
     if entry is not None and entry.kind == "locally constant":
         return getattr(ufunc, method)(*map(value_of, inputs), **kwargs)
+    if method in _METHODS and ufunc.nin == 2 and ufunc.nout == 1:
+        call = lambda x, y: ufunc_result(ufunc, "__call__", (x, y), {})
+        result = _METHODS[method](ufunc, call, inputs[0], **_named(method, inputs), **kwargs)
+        plain = {k: innermost(v) for k, v in kwargs.items()}
+        original = getattr(ufunc, method)(*map(innermost, inputs), **plain)
+        if np.allclose(innermost(result), original, rtol=1e-9, atol=1e-12, equal_nan=True):
+            return result  # by some ufuncs NumPy reduces in an order of its own
     raise NoGradientError(
         f"{dotted_name(ufunc)}.{method} has no twin.",
         f"Write it with {dotted_name(ufunc)} itself and functions such as np.sum.",
     )
+
+
+_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "reduce": reduced,
+    "accumulate": accumulated,
+    "reduceat": reduced_at,
+}
+_PARAMETERS: Final = {
+    "reduce": ("axis", "dtype", "out", "keepdims", "initial", "where"),
+    "accumulate": ("axis", "dtype", "out"),
+    "reduceat": ("indices", "axis", "dtype", "out"),
+}
+
+
+def _named(method: str, inputs: tuple[Any, ...]) -> dict[str, Any]:
+    """The arguments of a ufunc's method after the array, by name; an ``out`` of None left away."""
+    given = dict(zip(_PARAMETERS[method], inputs[1:], strict=False))
+    return {k: v for k, v in given.items() if k != "out" or v is not None}
 
 
 def _masked(inputs: tuple[Any, ...], where: Any) -> tuple[Any, ...]:

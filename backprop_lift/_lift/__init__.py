@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._bvar import is_plain, rooted
-from .._bvar.comparison import coincide
+from .._bvar.comparison import coincide, note_cut
 from .._registry import Entry, Registry, dotted_name, registry
 from ..errors import RuleError
 from .refusal import refusing
@@ -30,6 +30,11 @@ _MEETING: Final = {
     math.isclose: True, np.isclose: True, np.allclose: True, np.array_equal: True, np.isnan: True,
     np.isinf: True, np.isfinite: False, math.isnan: True, math.isinf: True, math.isfinite: False,
 }  # fmt: skip
+
+_CUTTING: Final = frozenset(
+    {int, math.floor, math.ceil, math.trunc, np.floor, np.ceil, np.trunc, np.rint, np.fix,
+     np.floor_divide}
+)  # fmt: skip
 
 
 def lifted(
@@ -214,12 +219,15 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
     if original is None:
         return lambda original: locally_constant(original, replace=replace, into=into)
     function = _underlying(original)
+    cuts = bool(function.__hash__) and function in _CUTTING
 
     def make_twin() -> Any:
         def twin(*args: Any, **kwargs: Any) -> Any:
             result = function(*map(rooted, args), **{k: rooted(v) for k, v in kwargs.items()})
             if function in _MEETING and np.any(np.equal(result, _MEETING[function])):
                 coincide(*args)
+            if cuts:
+                note_cut(result, *args)
             return result
 
         return dressed(twin, function)

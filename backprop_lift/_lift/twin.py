@@ -44,6 +44,13 @@ _SINGULAR: Final = {
     math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
 }  # fmt: skip
 
+
+def _has_ties(xs: list[Any], y: Any) -> bool:
+    """Are there elements so close that their order is that of this very point only?"""
+    ordered = np.sort(np.asarray(rooted(xs[0])), axis=None)
+    return nearly_equal(ordered[1:], ordered[:-1])
+
+
 # Functions with a kink, and whether a call is at it.
 _KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
     **dict.fromkeys(
@@ -56,6 +63,19 @@ _KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
     **dict.fromkeys(
         (np.arctan2, math.atan2),
         lambda xs, y: np.any(np.equal(rooted(xs[0]), 0) & np.equal(rooted(xs[1]), 0)),
+    ),
+    **dict.fromkeys(
+        (
+            np.sort,
+            np.partition,
+            np.median,
+            np.nanmedian,
+            np.quantile,
+            np.nanquantile,
+            np.percentile,
+            np.nanpercentile,
+        ),
+        _has_ties,
     ),
     np.clip: lambda xs, y: any(nearly_equal(xs[0], limit) for limit in (*xs[1:3], *xs[4:6])),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable
 from typing import Any, Final
@@ -61,7 +62,9 @@ def around(world: World, original: Any, twin: Any) -> Any:
     ).startswith("numpy")
     made = dressed(entered, original)
     if is_ufunc:
-        for name in ("reduce", "accumulate", "outer", "reduceat", "nin", "nout", "nargs"):
+        for name in ("reduce", "accumulate", "outer", "reduceat"):
+            setattr(made, name, functools.partial(call, getattr(original, name)))
+        for name in ("nin", "nout", "nargs"):
             setattr(made, name, getattr(original, name))
         made.at = scattering(original)
     return made

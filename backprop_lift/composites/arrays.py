@@ -9,11 +9,13 @@ import numpy as np
 
 from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
 from .._bvar.collecting import collect_array
+from .._bvar.comparison import note_cut
 from ..errors import ConversionError
 from .buffer import Buffer, contents_of, fresh
+from .numbers import is_discrete
 from .objects import ORIGINAL
-from .python import refuse_printed
 from .standing_in import representative, stands_in
+from .texts import refuse_printed, refuse_texts
 from .world import World
 
 __all__ = ["CONVERSIONS", "as_array", "collect_objects", "numbers_only"]
@@ -72,6 +74,7 @@ def as_array(value: Any, dtype: Any) -> Any:
     value = _converted(contents_of(value))
     if value.__class__ is not BVar:
         if not has_bvar(value):
+            refuse_texts(value)
             return value
         if isinstance(value, (list, tuple)) and not numbers_only(value):
             return value
@@ -83,12 +86,14 @@ def as_array(value: Any, dtype: Any) -> Any:
         array = collect_array(array)
         root = representative(array)
     if dtype is not None:
-        kind = np.dtype(dtype).kind
-        if kind == "O":
+        target = np.dtype(dtype)
+        if target.kind == "O":
             return array
-        if kind in "iub":
-            return np.asarray(root).astype(dtype)
-        if root.dtype != np.dtype(dtype) if hasattr(root, "dtype") else kind == "c":
+        if is_discrete(target):
+            cut = np.asarray(root).astype(target)
+            note_cut(cut, array)
+            return cut
+        if root.dtype != target if hasattr(root, "dtype") else target.kind == "c":
             array = array.astype(dtype)
     if not isinstance(representative(array), np.ndarray):
         array = _zero_dimensional(array)
@@ -189,7 +194,7 @@ def _fromiter(iter: Any, dtype: Any = float, count: int = -1, **settings: Any) -
 
 def _as_float64(world: World, x: Any = 0.0, /) -> Any:
     x = contents_of(x)
-    refuse_printed(world, x)
+    refuse_printed(x)
     if x.__class__ is not BVar:
         return np.float64(x)
     root = representative(x)
@@ -201,14 +206,19 @@ def _as_float64(world: World, x: Any = 0.0, /) -> Any:
 def _cast(cls: Any) -> Callable[..., Any]:
     def convert(world: World, x: Any = 0, /) -> Any:
         x = contents_of(x)
-        refuse_printed(world, x)
+        refuse_printed(x)
         return (x * np.float64(1.0)).astype(cls) if x.__class__ is BVar else cls(x)
 
     return convert
 
 
 def _rounded(cls: Any) -> Callable[..., Any]:
-    return lambda world, x=0, /: cls(representative(x))
+    def convert(world: World, x: Any = 0, /) -> Any:
+        cut = cls(representative(x))
+        note_cut(cut, contents_of(x))
+        return cut
+
+    return convert
 
 
 # What a call of a class of numbers does.

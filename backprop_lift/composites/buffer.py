@@ -23,7 +23,7 @@ from .._registry import registry
 from .._space import parts_of, rebuilt
 from ..errors import ConversionError
 
-__all__ = ["Buffer", "contents_of", "fresh"]
+__all__ = ["Buffer", "call", "call_ufunc", "contents_of", "fresh", "into"]
 
 
 def contents_of(value: Any) -> Any:
@@ -222,7 +222,7 @@ class Buffer:
             )
             if result is contents:
                 return self
-            return fresh(result) if out is None else _into(out, result)
+            return fresh(result) if out is None else into(out, result)
 
         return method
 
@@ -261,7 +261,9 @@ class Buffer:
         return contents.copy() if copy else contents
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return call_ufunc(getattr(ufunc, method), inputs, kwargs)
+        if method == "__call__":
+            return call_ufunc(ufunc, inputs, kwargs)
+        return call(getattr(ufunc, method), *inputs, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call(func, *args, **kwargs)
@@ -281,14 +283,17 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         settings = {k: contents_of(v) for k, v in kwargs.items()}
         return twin(args[0], *map(contents_of, args[1:]), **settings)
     out = kwargs.pop("out", None)
+    if original is np.nan_to_num and not kwargs.pop("copy", True):
+        out = args[0]
     shared, settings = tuple(map(_shared, args)), {k: _shared(v) for k, v in kwargs.items()}
     if args and args[0].__class__ is BVar and original.__hash__ and original in VIEWING:
         return viewed(original, function, shared, settings)
     result = function(*shared, **settings)
     if out is not None:
-        return _into(out, result)
-    if args and args[0].__class__ is Buffer and _views(result, args[0]):
-        return _sliced(args[0], function, args[1:], kwargs, result)
+        return into(out, result)
+    for i, arg in enumerate(args):
+        if arg.__class__ is Buffer and _views(result, arg):
+            return _sliced(arg, function, (args[:i], args[i + 1 :]), kwargs, result)
     return fresh(result)
 
 
@@ -308,9 +313,10 @@ def _views(result: Any, buffer: Buffer) -> bool:
 
 def _sliced(buffer: Buffer, function: Any, rest: Any, kwargs: Any, result: Any) -> Any:
     """The result of a function that gives views of a buffer, as slices of it."""
+    before, after = rest
 
     def read(contents: Any) -> Any:
-        return function(contents, *rest, **kwargs)
+        return function(*before, contents, *after, **kwargs)
 
     if result.__class__ is list or result.__class__ is tuple:
         parts = range(len(result))
@@ -333,18 +339,19 @@ def call_ufunc(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:
     where = contents_of(kwargs.get("where", True))
     if where is not True:
         result = registry[np.where].twin(where, result, contents_of(out))
-    return _into(out, result)
+    return into(out, result)
 
 
 def _shared(value: Any) -> Any:
     return value._share() if value.__class__ is Buffer else contents_of(value)
 
 
-def _into(out: Any, result: Any) -> Any:
+def into(out: Any, result: Any) -> Any:
+    """Write a result into what was given as ``out=``, and return that."""
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
     if isinstance(out, tuple):
-        return tuple(_into(o, r) for o, r in zip(out, result, strict=True))
+        return tuple(into(o, r) for o, r in zip(out, result, strict=True))
     if out.__class__ is not Buffer and has_bvar(result):
         if out.__class__ is BVar:
             out[...] = result

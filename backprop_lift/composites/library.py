@@ -19,8 +19,8 @@ from .._space import is_record, parts_of, rebuilt
 from ..errors import NoGradientError
 from .bodies import with_body
 from .buffer import Buffer
-from .python import refuse_text_of
 from .standing_in import representative, stands_in
+from .texts import refuse_text_of
 from .world import World
 
 __all__ = ["dispatcher", "no_pool", "pool", "writes_texts"]
@@ -180,9 +180,9 @@ def _full_name(value: Any) -> tuple[Any, Any]:
 
 
 def _other_kind(original: Any) -> None:
-    @stands_in(original, world=True)
-    def make(world: World, *args: Any, **kwargs: Any) -> Any:
-        refuse_text_of(world, args)
+    @stands_in(original)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        refuse_text_of(args)
         return original(*args, **kwargs)
 
 

@@ -25,6 +25,10 @@ _CONSISTENT: Final = 1e-2
 _SLIGHT: Final = 1e-8
 # A change of the value that is off by so large a part contradicts a gradient; less may be curvature.
 _OFF: Final = 1e-3
+# At so many times a distance the change is looked at, too: a saw's teeth do not repeat in both.
+_STEADY: Final = (2.0, 1.618033988749895)
+# How many times farther it is looked for where all of a gradient is zero: a search ends in steps.
+_FAR: Final = (1.0, 16.0, 256.0)
 # What rounding may leave of a value, as a part of it.
 _ROUNDING: Final = 1e-10
 # So many numbers of an array are moved one at a time; more are moved together.
@@ -134,13 +138,22 @@ class Around:
         return any(self._contradicts(gradient, row) for row in np.diag(self.sizes))
 
     def _contradicts(self, gradient: Row, along: Row) -> bool:
-        step = NEAREST * along
+        return any(
+            self._contradicts_at(factor * NEAREST, gradient, along)
+            for factor in ((1.0,) if np.any(gradient) else _FAR)
+        )
+
+    def _contradicts_at(self, distance: float, gradient: Row, along: Row) -> bool:
+        step = distance * along
         expected = float(np.dot(gradient[gradient != 0], step[gradient != 0]))
         change = self._change(step)
         off = abs(change - expected)
         if not off > _OFF * max(abs(change), abs(expected)) + _ROUNDING * abs(self.value):
             return False
-        return abs(self._change(2 * step) - 2 * change) <= _OFF * abs(change)
+        return all(
+            abs(self._change(factor * step) - factor * change) <= _OFF * abs(change)
+            for factor in _STEADY
+        )
 
     def _change(self, step: Row) -> float:
         above, below = self.gradient_at(step), self.gradient_at(-step)

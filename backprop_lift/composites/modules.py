@@ -19,7 +19,8 @@ LEFT_ALONE: Final = frozenset(sys.stdlib_module_names) - {"statistics", "colorsy
 # for.
 _SEEN_THROUGH: Final = frozenset(
     {"math", "cmath", "operator", "functools", "itertools", "builtins", "copy", "dataclasses",
-     "concurrent", "multiprocessing", "threading", "decimal", "fractions", "json"}
+     "concurrent", "multiprocessing", "threading", "decimal", "fractions", "json", "ast",
+     "struct"}
 )  # fmt: skip
 
 # Packages whose names are looked up once.

@@ -14,10 +14,29 @@ import numpy.typing as npt
 
 from .._bvar import BVar, has_bvar
 from .._space import parts_of, rebuilt
+from ..errors import ConversionError
 
-__all__ = ["Row", "combined", "leaves_of", "moved", "numbers_of", "rooted", "with_numbers"]
+__all__ = [
+    "Row", "combined", "is_discrete", "leaves_of", "moved", "numbers_of", "rooted", "with_numbers"
+]  # fmt: skip
 
 Row = npt.NDArray[np.float64]
+
+
+def is_discrete(dtype: Any) -> bool:
+    """Is a result of this dtype locally constant? None stands for a dtype that is kept.
+
+    Texts, times, records and objects hold numbers that vary, and are refused.
+    """
+    if dtype is None:
+        return False
+    kind = np.dtype(dtype).kind
+    if kind in "OSUVmM":
+        raise ConversionError(
+            f"A BVar was to be converted to {np.dtype(dtype)}, where its gradient would be lost.",
+            "Convert value_of(v) where a constant is meant.",
+        )
+    return kind not in "fc"
 
 
 def rooted(value: Any) -> Any:

@@ -1,21 +1,19 @@
-"""Stand-ins for Python's builtins: questions about types, attributes, names and texts."""
+"""Stand-ins for Python's builtins: questions about types, attributes and names."""
 
 from __future__ import annotations
 
-import builtins
 import sys
 import types
-from typing import Any, Final
+from typing import Any
 
-from .._bvar import BVar, has_bvar
-from .._bvar.printing import printed
-from ..errors import ConversionError
+from .._bvar import BVar
 from .bodies import names_of
-from .buffer import Buffer, contents_of
+from .buffer import Buffer
 from .standing_in import representative, stands_in
+from .texts import refuse_printed
 from .world import World
 
-__all__ = ["plain_classes", "refuse_printed"]
+__all__: list[str] = []
 
 
 # Types
@@ -23,7 +21,7 @@ __all__ = ["plain_classes", "refuse_printed"]
 
 @stands_in(isinstance, world=True)
 def _isinstance(world: World, value: Any, classes: Any) -> bool:
-    plain = plain_classes(world, classes)
+    plain = _plain_classes(world, classes)
     if value.__class__ is BVar and _names_bvar(plain):
         return True
     return isinstance(representative(value), plain)
@@ -35,13 +33,13 @@ def _names_bvar(classes: Any) -> bool:
 
 @stands_in(issubclass, world=True)
 def _issubclass(world: World, cls: Any, classes: Any) -> bool:
-    return issubclass(world.original_of(cls), plain_classes(world, classes))
+    return issubclass(world.original_of(cls), _plain_classes(world, classes))
 
 
-def plain_classes(world: World, classes: Any) -> Any:
+def _plain_classes(world: World, classes: Any) -> Any:
     """The classes that those in rebound code stand for."""
     if classes.__class__ is tuple:
-        return tuple([plain_classes(world, cls) for cls in classes])
+        return tuple([_plain_classes(world, cls) for cls in classes])
     return world.original_of(classes)
 
 
@@ -107,17 +105,17 @@ def _globals() -> Any:
     return sys._getframe(1).f_globals
 
 
-@stands_in(eval, world=True)
-def _eval(world: World, source: Any, names: Any = None, local: Any = None, /) -> Any:
-    frame = sys._getframe(2)
-    refuse_printed(world, source)
+@stands_in(eval)
+def _eval(source: Any, names: Any = None, local: Any = None, /) -> Any:
+    frame = sys._getframe(1)
+    refuse_printed(source)
     code = compile(source, "<string>", "eval") if isinstance(source, (str, bytes)) else source
     return eval(code, *_scopes(code, frame, names, local))
 
 
-@stands_in(exec, world=True)
-def _exec(world: World, source: Any, names: Any = None, local: Any = None, /, **given: Any) -> None:
-    frame = sys._getframe(2)
+@stands_in(exec)
+def _exec(source: Any, names: Any = None, local: Any = None, /, **given: Any) -> None:
+    frame = sys._getframe(1)
     code = compile(source, "<string>", "exec") if isinstance(source, (str, bytes)) else source
     exec(code, *_scopes(code, frame, names, local), **given)  # noqa: S102 - asked for by the body
 
@@ -134,42 +132,3 @@ def _scopes(code: types.CodeType, frame: types.FrameType, names: Any, local: Any
     elif "__builtins__" not in names:
         names["__builtins__"] = found["__builtins__"]
     return names, local
-
-
-# Texts: a number that was printed and read again has lost its tape
-
-
-@stands_in(repr)
-def _repr(value: Any) -> str:
-    if value.__class__ is BVar:
-        return printed(repr(representative(value)))
-    return repr(value)
-
-
-_SHORTEST: Final = 2
-
-
-def refuse_printed(world: World, text: Any) -> None:
-    """Refuse to read a number from a text that a BVar was printed into."""
-    if isinstance(text, str):
-        for printed in world.state.printed or ():
-            if len(printed) >= _SHORTEST and printed in text:
-                raise ConversionError(
-                    "A number was read from a text that a BVar had been printed into.",
-                    "Compute with the number itself.",
-                    text=repr(text)[:60],
-                )
-
-
-def refuse_text_of(world: World, args: Any) -> None:
-    """Refuse BVars, and texts of BVars, as arguments of what makes another kind of number."""
-    for value in args:
-        refuse_printed(world, value)
-        if has_bvar(contents_of(value)):
-            raise ConversionError(
-                "A number of another kind was to be made of a BVar, which has no gradient there.",
-                "Work on the float itself.",
-            )
-
-
-builtin_names: Final = dict(vars(builtins))

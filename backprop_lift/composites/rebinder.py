@@ -16,7 +16,7 @@ import numpy as np
 
 from .._bvar import PLAIN_TYPES, bare
 from .._registry import Registry
-from . import arrays, vectorized
+from . import arrays, python, vectorized  # noqa: F401 - python, for its stand-ins
 from .around import GuardedClass, around, guarded
 from .classes_of_numbers import stand_in_class
 from .entrance import CONTAINERS, Entrance
@@ -26,9 +26,9 @@ from .modules import OPAQUE, view_of_module
 from .names import Names
 from .objects import ORIGINAL, Classes, by_class_statement, original_of_view
 from .once import Once
-from .python import refuse_printed
 from .standing_in import representative, stand_in_of
 from .state import State
+from .texts import refuse_printed
 
 __all__ = ["Names", "Rebinder"]
 
@@ -205,7 +205,7 @@ class Rebinder(Entrance):
 
             def make(*args: Any, **kwargs: Any) -> Any:
                 for text in args[:1]:
-                    refuse_printed(self, text)
+                    refuse_printed(text)
                     convert = getattr(type(text), f"__{original.__name__}__", None)
                     if convert is not None and hasattr(type(text), ORIGINAL):
                         return convert(text)

@@ -40,14 +40,11 @@ class State(threading.local):
     ----------
     depth : int
         How many composites are running, one inside the other.
-    printed : set of str or None
-        The texts that BVars were printed into.
     """
 
     def __init__(self, as_outside: Callable[[Any], Any]) -> None:
         self.as_outside = as_outside
         self.depth = 0
-        self.printed: set[str] | None = None
         self.lent: dict[int, Any] = {}
         self.copies: dict[int, tuple[Any, Any, list[Any]]] = {}
         self.unfolded: list[tuple[BVar, Any, list[Any]]] = []

@@ -17,12 +17,9 @@ class Settlement(Protocol):
     ----------
     depth : int
         How many composites are running, one inside the other.
-    printed : set of str or None
-        The texts that BVars were printed into.
     """
 
     depth: int
-    printed: set[str] | None
 
     def lend(self, thing: Any) -> None:
         """Note an object of the outside that rebound code may change."""

@@ -17,6 +17,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .._bvar import BVar, has_bvar, value_of
 from .._bvar.collecting import collect_array
 from .._registry import Entry, dotted_name, registry
+from ..composites.numbers import is_discrete
 from ..errors import ConversionError
 
 __all__ = [
@@ -58,11 +59,6 @@ def shape_of(x: Any) -> tuple[int, ...]:
     if x.__class__ is np.ndarray:
         return x.shape  # type: ignore[no-any-return]
     return np.shape(array_of(x) if isinstance(x, (list, tuple)) else x)
-
-
-def is_discrete(dtype: Any) -> bool:
-    """Is a result of this dtype locally constant? None stands for a dtype that is kept."""
-    return dtype is not None and np.dtype(dtype).kind not in "fc"
 
 
 def numbered(a: Any) -> Any:

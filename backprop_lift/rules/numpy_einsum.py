@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._bvar import has_bvar
+from .._bvar.views import link_if_view
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ..errors import UnhandledParameterError
@@ -156,7 +157,8 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **settings: 
             )
     constants = [None if place in at else operand for place, operand in enumerate(operands)]
     variables = [operands[place] for place in at]
-    return twin_of(_einsum_of)(variables, at, constants, optimize, settings)
+    result = twin_of(_einsum_of)(variables, at, constants, optimize, settings)
+    return link_if_view(result, variables)  # a diagonal, say
 
 
 def _einsum_samples(rng: np.random.Generator) -> Samples:

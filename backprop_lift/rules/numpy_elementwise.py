@@ -16,9 +16,12 @@ from typing import Any, Final
 import numpy as np
 
 from .._bvar import has_bvar, is_complex, value_of
+from .._bvar.comparison import FINEST
 from .._lift import lifted, locally_constant
+from .._registry import Registry, registry, twin_of
 from .._space import ZERO
 from ..errors import UnhandledParameterError
+from ._arrays import refuse_out
 from ._interpolation import note_knots
 from .numpy_shapes import array_of, plain
 
@@ -592,10 +595,49 @@ lifted(
 lifted(twin=_logn, samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (1.5, 0.5)])(np.emath.logn)
 
 
+# Rounded so finely that it is for display: the slope is that of the number.
+
+
+_OWN = Registry(parent=registry)
+
+
+def _fine(x: Any, decimals: int) -> Any:
+    return np.abs(plain(x)) * 10.0**decimals > FINEST
+
+
+def _rounded(x: Any, decimals: int) -> Any:
+    return np.round(x, decimals)
+
+
+lifted(
+    grad={"x": lambda dzdy, x, decimals: np.where(_fine(x, decimals), dzdy, 0.0)},
+    into=_OWN,
+)(_rounded)
+
+
+def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    a = array_of(a)
+    refuse_out(np.round, out)
+    if np.any(_fine(a, decimals)):
+        return twin_of(_rounded, _OWN)(a, decimals)
+    return np.round(plain(a), decimals)
+
+
+for _original in (np.round, np.around):
+    lifted(
+        twin=_round,
+        samples=lambda rng: [
+            (rng.normal(size=(2, 3)) + 3, 12),
+            (np.array([1.5, 2.5e9]), 2),
+            (1.5, 9),
+        ],
+    )(_original)
+
+
 # Locally constant: nothing flows through rounding, questions, comparisons and bits.
 
 for _original in (
-    (np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.around, np.floor_divide)
+    (np.floor, np.ceil, np.trunc, np.rint, np.fix, np.floor_divide)
     + (np.spacing, np.signbit)
     + (np.isnan, np.isinf, np.isfinite, np.isnat, np.isposinf, np.isneginf)
     + (np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj)

@@ -6,6 +6,8 @@ A method that changes its array assigns to the BVar, which moves on to the new v
 
 from __future__ import annotations
 
+import functools
+import inspect
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from .._bvar import is_complex
+from .._bvar.printing import bytes_of
 from .._registry import Entry, Kind, dotted_name, registry, twin_of
+from ..composites.buffer import into
 from ..errors import ConversionError
 from ._arrays import numbered, plain
 from .numpy_shapes import astype
@@ -184,6 +188,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {  # method: its function, 
     "item": (_item, (0,)),
     "tolist": (_tolist, ()),
     "view": (_view, ()),
+    "round": (np.round, (14,)),
 }
 _NOT_OF_SCALARS = frozenset({"swapaxes", "diagonal", "trace"})
 
@@ -213,7 +218,6 @@ _CONSTANTS = {
     "argpartition": np.argpartition,
     "argsort": np.argsort,
     "nonzero": np.nonzero,
-    "round": np.round,
     "searchsorted": np.searchsorted,
 }
 
@@ -222,13 +226,31 @@ _OF_VALUE = {  # what only the value can tell, which nothing flows through
     "base": lambda self: np.asarray(plain(self)).base,
     "flags": lambda self: np.asarray(plain(self)).flags,
     "is_integer": lambda self: np.float64(plain(self)).is_integer(),
-    "tobytes": lambda self, *order: np.asarray(plain(self)).tobytes(*order),
+    "tobytes": lambda self, *order: bytes_of(np.asarray(plain(self)).tobytes(*order)),
 }
 
 
 def _own(function: Any) -> Callable[[], Any]:
     """Return what finds the twin of a numpy function; any other function is a twin itself."""
-    return lambda: function if registry.find(function) is None else twin_of(function)
+
+    def find() -> Any:
+        if registry.find(function) is None:
+            return function
+        twin = twin_of(function)
+        return _writing(twin) if "out" in inspect.signature(function).parameters else twin
+
+    return find
+
+
+def _writing(twin: Any) -> Any:
+    """Return a twin that writes its result into what it is given as ``out=``."""
+
+    @functools.wraps(twin)
+    def written(*args: Any, out: Any = None, **settings: Any) -> Any:
+        result = twin(*args, **settings)
+        return result if out is None else into(out, result)
+
+    return written
 
 
 _register(

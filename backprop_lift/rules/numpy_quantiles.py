@@ -52,6 +52,8 @@ def _neighbours(a: Any, q: Any, axis: Any, method: Any, *, skip_nan: bool) -> An
         How many elements each result is made of.
     moves : ndarray of bool, shape (k, m)
         Where the position moves with q: not beyond the first or last element.
+    before : ndarray of int, shape (k, m)
+        Flat indices of the elements below those that a quantile is at; `below` between two.
     """
     rows = rows_of(plain(a), axis)
     order = np.take_along_axis(rows_of(numbered(a), axis), np.argsort(rows, axis=-1), -1)
@@ -69,7 +71,9 @@ def _neighbours(a: Any, q: Any, axis: Any, method: Any, *, skip_nan: bool) -> An
     if method == "linear":  # the first and the last element are the quantiles 0 and 1
         moves = moves | (last > 0)
     below, above = order[row, lower], order[row, np.minimum(lower + 1, last)]
-    return below, above, position - lower, count, moves
+    at_one = np.abs(plain(position) - lower) <= 1e-8 * lower
+    before = np.where(at_one, order[row, np.maximum(lower - 1, 0)], below)
+    return below, above, position - lower, count, moves, before
 
 
 def _quantile_grads(*, percent: bool = False, skip_nan: bool = False) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _quantile_grads(*, percent: bool = False, skip_nan: bool = False) -> dict[st
 
     def a_grad(dzdy: Any, a: Any, q: Any, axis: Any, method: str) -> Any:
         a = array_of(a)
-        below, above, fraction, count, _ = _neighbours(
+        below, above, fraction, count, *_ = _neighbours(
             a, array_of(q) / scale, axis, method, skip_nan=skip_nan
         )
         share = np.where(count > 0, np.reshape(dzdy, below.shape), 0.0)
@@ -89,11 +93,15 @@ def _quantile_grads(*, percent: bool = False, skip_nan: bool = False) -> dict[st
         if method not in _SPEEDS:
             return ZERO
         a = array_of(a)
-        below, above, _, count, moves = _neighbours(
+        below, above, _, count, moves, before = _neighbours(
             a, array_of(q) / scale, axis, method, skip_nan=skip_nan
         )
         flat = np.reshape(a, -1)
-        rise = np.where(moves, flat[above] - flat[below], 0.0) * ((count + _SPEEDS[method]) / scale)
+        # at an element the mean of the slopes of both sides
+        rise = np.where(
+            before == below, flat[above] - flat[below], 0.5 * (flat[above] - flat[before])
+        )
+        rise = np.where(moves, rise, 0.0) * ((count + _SPEEDS[method]) / scale)
         return np.reshape(np.sum(np.reshape(dzdy, below.shape) * rise, axis=-1), np.shape(q))
 
     return {"a": a_grad, "q": q_grad}

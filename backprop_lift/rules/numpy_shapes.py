@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._bvar.comparison import note_cut
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ._arrays import (
@@ -146,9 +147,16 @@ lifted(
 
 
 def astype(x: Any, dtype: Any) -> Any:
-    """Return `x` in another dtype; a plain array where that has no gradient."""
+    """Return `x` in another dtype; a plain array where that has no gradient.
+
+    As objects, its elements stay what they are.
+    """
+    if np.dtype(dtype).kind == "O":
+        return np.copy(x)
     if is_discrete(dtype):
-        return np.asarray(plain(x)).astype(dtype)[()]
+        result = np.asarray(plain(x)).astype(dtype)[()]
+        note_cut(result, x)
+        return result
     return twin_of(_cast)(x, dtype)
 
 
