@@ -150,21 +150,22 @@ def _make_stale(v: BVar, value: Any) -> None:
 
 
 class _Gone:
-    """The value of an array that was changed in a way that is not known."""
+    """The value of an array that was changed in a way that is not known: whoever looks is refused."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise TapeError(*StaleTape.refusal)
 
     def __getattr__(self, name: str) -> Any:
         raise TapeError(*StaleTape.refusal)
 
+    def _refuse(self, *_: Any) -> Any:
+        raise TapeError(*StaleTape.refusal)
 
-def _refuse(self: Any, *_: Any, **__: Any) -> Any:
-    raise TapeError(*StaleTape.refusal)
+    __array__ = __bool__ = __contains__ = __float__ = __getitem__ = __int__ = __iter__ = _refuse
+    __len__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
 
-for _name in (
-    "array", "bool", "complex", "contains", "eq", "float", "format", "ge", "getitem", "gt", "hash",
-    "index", "int", "iter", "le", "len", "lt", "ne", "repr", "reversed", "round",
-):  # fmt: skip
-    setattr(_Gone, f"__{_name}__", _refuse)
 _GONE: Final = _Gone()
 
 
