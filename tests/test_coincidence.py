@@ -339,3 +339,22 @@ def cube_root_by_bisection(x):
 def test_result_that_only_comparisons_decide_is_refused():
     with pytest.raises(NoGradientError, match="comparisons"):
         grad_bp(composite(cube_root_by_bisection), 1.5)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_gradient_is_that_of_one_side_where_the_values_end_at_a_kink(count):
+    def f(x):
+        return np.maximum(x * np.where(x < 0, np.nan, 2.0), 0.0)
+
+    gradient = grad_bp(composite(f), np.linspace(0.0, 1.0, count))
+
+    assert gradient == pytest.approx(np.full(count, 2.0))
+
+
+def test_gradient_of_a_branch_that_ends_near_by_is_taken_from_very_near_on_both_sides():
+    def f(x):
+        if abs(x) < 1e-6:
+            return 1.0 + x
+        return 1.0 + x / 2 if x < 0 else 5.0
+
+    assert grad_bp(composite(f), 0.0) == pytest.approx(1.0)
