@@ -215,11 +215,11 @@ class FinishedTape(Tape):
 
 
 class StaleTape(Tape):
-    """Stands for the tape in a slice whose base has moved on."""
+    """Stands for the tape in a BVar whose memory was changed through another one."""
 
     __slots__ = ()
     refusal: ClassVar[tuple[str, str]] = (
-        "A slice of a BVar was used after its base had been assigned to.",
+        "A BVar was used after another one that shares its memory had been assigned to.",
         "Take the slice again after the assignment, or copy it before: v[...].copy().",
     )
 

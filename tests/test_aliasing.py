@@ -231,3 +231,42 @@ def test_what_numpys_functions_view_may_be_written_through(way, inside):
     _, gradient = backprop(twin_of(f, into) if inside == "composite" else f, MATRIX)
 
     assert np.allclose(gradient, differences(f, MATRIX), rtol=1e-5, atol=1e-6)
+
+
+SPECTRUM = np.array([1.0 + 2.0j, 2.0 - 1.0j])
+
+
+def test_view_that_is_not_known_to_read_its_base_is_assigned_to():
+    def f(z):
+        part = np.real(z * 1.0)
+        part /= part[1]
+        return part[0]
+
+    gradient = backprop(f, SPECTRUM)[1]
+
+    assert np.allclose(gradient, [0.5, -0.25])
+
+
+@pytest.mark.parametrize(
+    "use", [lambda w: np.abs(w).sum(), lambda w: (w == w).sum(), lambda w: w[0], lambda w: w.shape]
+)
+def test_base_is_refused_after_such_a_view_was_assigned_to(use):
+    def f(z):
+        w = z * 1.0
+        part = np.real(w)
+        part /= part[1]
+        use(w)
+        return part[0]
+
+    with pytest.raises(TapeError, match="shares its memory"):
+        backprop(f, SPECTRUM)
+
+
+def test_view_compares_as_its_base_after_that_was_assigned_to():
+    def f(v):
+        y = v * 1.0
+        row = y[0]
+        y[0, 0] = 5.0
+        return np.sum(y) * np.count_nonzero(row > 3.0)
+
+    assert np.allclose(backprop(f, MATRIX)[1], differences(f, MATRIX))

@@ -420,3 +420,22 @@ def test_rounding_for_display_keeps_the_slope():
         return np.sum(np.round(x, 10) + x.round(12) * 2.0 + np.round(x, 1))
 
     assert grad_bp(composite(shown), np.array([1.52, 2.31])).tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_gradient_is_that_of_one_side_where_the_values_end_at_a_kink(count):
+    def f(x):
+        return np.maximum(x * np.where(x < 0, np.nan, 2.0), 0.0)
+
+    gradient = grad_bp(composite(f), np.linspace(0.0, 1.0, count))
+
+    assert gradient == pytest.approx(np.full(count, 2.0))
+
+
+def test_gradient_of_a_branch_that_ends_near_by_is_taken_from_very_near_on_both_sides():
+    def f(x):
+        if abs(x) < 1e-6:
+            return 1.0 + x
+        return 1.0 + x / 2 if x < 0 else 5.0
+
+    assert grad_bp(composite(f), 0.0) == pytest.approx(1.0)

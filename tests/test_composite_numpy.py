@@ -6,11 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from backprop_lift import grad_bp, lifted, twin_of
+from backprop_lift import Registry, grad_bp, lifted, registry, twin_of
 from backprop_lift.errors import LiftError
 
 VECTOR = np.array([0.7, 1.9, 0.4])
 MATRIX = np.array([[0.7, 1.9], [2.4, 1.3]])
+
+
+def composite(f):
+    into = Registry(parent=registry)
+    lifted(f, into=into)
+    return twin_of(f, into)
 
 
 def by_block(x):
@@ -279,3 +285,45 @@ def test_kind_of_array_that_hides_a_bvar_is_refused(f, mine):
 
     with pytest.raises(LiftError):
         grad_bp(twin_of(f, mine), MATRIX)
+
+
+def test_several_results_are_views_of_their_own_arrays():
+    def f(v):
+        plain, made = np.zeros(2), np.zeros(2)
+        made[:] = v
+        a, b = np.atleast_1d(plain, made)
+        b[0] *= 3.0
+        a[1] = v[1] ** 2
+        return np.sum(made) + np.sum(plain)
+
+    assert np.allclose(grad_bp(composite(f), np.array([0.7, 1.3])), [3.0, 1.0 + 2 * 1.3])
+
+
+@pytest.mark.parametrize("value", [2, 2.0, [2.0, 1.0]])
+def test_array_without_copy_makes_an_array_of_what_is_none(value):
+    def f(x):
+        array = np.array(value, ndmin=2, copy=None)
+        return array.sum() * array.ndim * x
+
+    assert grad_bp(composite(f), 1.5) == f(1.0)
+
+
+def test_array_without_copy_keeps_to_a_dtype():
+    def f(x, a):
+        return np.array(a, dtype=int, copy=None).sum() * x
+
+    assert grad_bp(lambda x: composite(f)(x, np.array([1.7])), 1.5) == 1.0
+
+
+@pytest.mark.parametrize("kind", [np.polynomial.Polynomial, np.polynomial.Chebyshev])
+def test_series_of_polynomials_has_the_gradient_of_its_coefficients(kind):
+    def f(c, x):
+        p = kind(c, domain=[0.0, 3.0])
+        return (p.deriv() * 2 + p)(x) * p.integ()(x)
+
+    c, x, eps = np.array([0.3, -1.2, 0.8]), 1.3, 1e-6
+    dzdc, dzdx = grad_bp(composite(f), c, x)
+
+    steps = eps * np.eye(3)
+    assert np.allclose(dzdc, [(f(c + s, x) - f(c - s, x)) / (2 * eps) for s in steps], rtol=1e-7)
+    assert np.isclose(dzdx, (f(c, x + eps) - f(c, x - eps)) / (2 * eps), rtol=1e-7)

@@ -190,6 +190,49 @@ def test_solution_of_an_initial_value_problem_is_that_of_the_sensitivity(method)
     assert grad_bp(end, 0.7) == pytest.approx(-2 * 1.5 * np.exp(-1.4), rel=1e-5)
 
 
+def _slope(t, y):
+    return -1.3 * y * np.cos(t) + 0.1 * t
+
+
+PRECISE = {"rtol": 1e-11, "atol": 1e-12}
+BETWEEN_TIMES = {
+    "odeint": lambda start, end: solved(
+        integrate.odeint, _slope, [1.5], np.linspace(start, end, 4), tfirst=True, **PRECISE
+    ),
+    "odeint at many times": lambda start, end: solved(
+        integrate.odeint, _slope, [1.5], np.linspace(start, end, 300), tfirst=True, **PRECISE
+    ),
+    "span": lambda start, end: solved(
+        integrate.solve_ivp, _slope, (start, end), [1.5], "RK45", **PRECISE
+    ).y[0, -1],
+    "backwards": lambda start, end: solved(
+        integrate.solve_ivp, _slope, (end, start), [1.5], "RK45", **PRECISE
+    ).y[0, -1],
+    "wanted times": lambda start, end: solved(
+        integrate.solve_ivp, _slope, (start, 2.0), [1.5], "DOP853", t_eval=[end, 1.5 * end],
+        **PRECISE,
+    ).y,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", BETWEEN_TIMES.values(), ids=BETWEEN_TIMES)
+def test_solution_of_an_initial_value_problem_differentiates_in_its_times(state):
+    def total(start, end):
+        return np.sum(state(start, end))
+
+    gradient, eps = grad_bp(total, 0.2, 0.9), 1e-5
+    second = grad_bp(lambda end: grad_bp(lambda t: total(0.2, t), end), 0.9)
+
+    assert gradient[0] == pytest.approx(
+        (total(0.2 + eps, 0.9) - total(0.2 - eps, 0.9)) / (2 * eps), rel=1e-6
+    )
+    assert gradient[1] == pytest.approx(
+        (total(0.2, 0.9 + eps) - total(0.2, 0.9 - eps)) / (2 * eps), rel=1e-6
+    )
+    slopes = [grad_bp(lambda t: total(0.2, t), 0.9 + sign * eps) for sign in (1, -1)]
+    assert second == pytest.approx((slopes[0] - slopes[1]) / (2 * eps), rel=1e-6)
+
+
 def test_implicit_solver_is_refused():
     with pytest.raises(NoGradientError, match="explicit"):
         grad_bp(

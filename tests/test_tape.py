@@ -252,6 +252,14 @@ def test_gradient_of_an_item_is_scattered_back(key):
     assert np.allclose(gradient, expected)
 
 
+@pytest.mark.parametrize("key", [(), Ellipsis, None])
+def test_item_of_an_array_without_dimensions_has_a_second_derivative(key):
+    def slope(x):
+        return grad_bp(lambda v: np.sum(v[key]) ** 3 + np.sum(np.exp(v)[key]), x)
+
+    assert np.isclose(grad_bp(slope, np.array(0.7)), 6 * 0.7 + np.exp(0.7))
+
+
 def test_mask_given_as_a_list_is_no_repeated_index():
     gradient = grad_bp(lambda v: np.sum(v[[True, False, True]] * 2.0), np.ones(3))
 

@@ -117,9 +117,13 @@ def _scatter(dense: Any, token: Token, later: list[tuple[Any, Any]]) -> Any:
         if part.__class__ is BVar and part._bvar_space.tape is tape
     ]
     parents = tuple((part._bvar_at, part._bvar_space) for _, part in on)
-    scattered = record(
-        tape, total, lambda dzdy: [dzdy[key] for key, _ in on], parents, Named("item cotangents")
-    )
+
+    def scaled_grad(dzdy: Any) -> list[Any]:
+        if token.shape == ():  # of one number, perhaps a plain float
+            return [dzdy * np.ones(np.shape(innermost(part))) for _, part in on]
+        return [dzdy[key] for key, _ in on]
+
+    scattered = record(tape, total, scaled_grad, parents, Named("item cotangents"))
     return scattered if dense is None else dense + scattered
 
 

@@ -88,15 +88,9 @@ def move_on(v: Any, to: Any) -> None:
     except AttributeError:
         links = None
     if links is not None and links[0] is not None and links[1] is None:
-        raise TapeError(
-            "A BVar that shares the memory of another one was assigned to.",
-            "Assign to the array that it was made from, or copy it before: v.copy().",
-        )
+        _let_go(v)
     if links is not None and len(links) > 2:
-        for ref in links[2:]:
-            view = ref()
-            if view is not None and view._bvar_links[0] is v:
-                _make_stale(view)
+        _make_views_stale(v, innermost(to))
         del links[2:]
     if to.__class__ is BVar:
         v._bvar_value, v._bvar_space, v._bvar_at = to._bvar_value, to._bvar_space, to._bvar_at
@@ -130,16 +124,49 @@ def _written_through(base: BVar, places: Any, view: BVar) -> Any:
     return twin_for(np.reshape)(flat, innermost(base).shape)
 
 
-def _make_stale(view: BVar) -> None:
-    try:
-        further = view._bvar_links[2:]
-    except AttributeError:
-        further = []
-    for ref in further:
-        if ref() is not None:
-            _make_stale(ref())
+def _let_go(view: BVar) -> None:
+    """Take a view off the memory that it shares, of which nothing is known from now on."""
+    base = view._bvar_links[0]
+    base._bvar_links[2:] = [ref for ref in base._bvar_links[2:] if ref() is not view]
+    view._bvar_links[0] = None
+    while is_linked(base):
+        base = base._bvar_links[0]
+    _make_stale(base, _GONE)
+
+
+def _make_views_stale(base: BVar, value: Any) -> None:
+    """Refuse the views of an array; of which plain values are read, as of one that moved on."""
+    for view in [ref() for ref in getattr(base, "_bvar_links", ())[2:]]:
+        if view is not None and view._bvar_links[0] is base:
+            read = view._bvar_links[1]
+            _make_stale(view, _GONE if read is None or value is _GONE else read(value))
+
+
+def _make_stale(v: BVar, value: Any) -> None:
+    _make_views_stale(v, value)
     tape = StaleTape()
-    view._bvar_space = Token(tape, view._bvar_value, tape)
+    v._bvar_space = Token(tape, v._bvar_value, tape)
+    v._bvar_value = value
+
+
+class _Gone:
+    """The value of an array that was changed in a way that is not known: whoever looks is refused."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise TapeError(*StaleTape.refusal)
+
+    def __getattr__(self, name: str) -> Any:
+        raise TapeError(*StaleTape.refusal)
+
+    def _refuse(self, *_: Any) -> Any:
+        raise TapeError(*StaleTape.refusal)
+
+    __array__ = __bool__ = __contains__ = __float__ = __getitem__ = __int__ = __iter__ = _refuse
+    __len__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+
+_GONE: Final = _Gone()
 
 
 def in_place(v: Any, result: Any) -> Any:

@@ -39,16 +39,15 @@ def _array(
     array = as_array(object, dtype)
     copy = getattr(copy, "value", copy)  # NumPy's own name for it
     as_it_is = copy in (False, None, _IF_NEEDED)
-    if as_it_is and (
-        array is object or (object.__class__ is Buffer and array is object._contents())
-    ):
-        return object
     if array.__class__ is BVar:
         if ndmin > np.ndim(representative(array)):
             shape = np.shape(representative(array))
             array = array.reshape((1,) * (ndmin - len(shape)) + shape)
-        return Buffer(array.__copy__())
-    return fresh(np.array(array, dtype, copy=None if as_it_is else True, order=order, ndmin=ndmin))
+        elif as_it_is and array is contents_of(object):
+            return object
+        return array if as_it_is else Buffer(array.__copy__())
+    made = np.array(array, dtype, copy=None if as_it_is else True, order=order, ndmin=ndmin)
+    return object if made is contents_of(object) else fresh(made)
 
 
 @stands_in(np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite)

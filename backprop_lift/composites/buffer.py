@@ -285,22 +285,27 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     out = kwargs.pop("out", None)
     if original is np.nan_to_num and not kwargs.pop("copy", True):
         out = args[0]
-    shared, settings = tuple(map(_shared, args)), {k: _shared(v) for k, v in kwargs.items()}
+    given = tuple(map(_shared, args))
+    kwargs = {k: _shared(v) for k, v in kwargs.items()}
     if args and args[0].__class__ is BVar and original.__hash__ and original in VIEWING:
-        return viewed(original, function, shared, settings)
-    result = function(*shared, **settings)
+        return viewed(original, function, given, kwargs)
+    result = function(*given, **kwargs)
     if out is not None:
         return into(out, result)
-    for i, arg in enumerate(args):
-        if arg.__class__ is Buffer and _views(result, arg):
-            return _sliced(arg, function, (args[:i], args[i + 1 :]), kwargs, result)
-    return fresh(result)
+    buffers = [(i, arg) for i, arg in enumerate(args) if arg.__class__ is Buffer]
+    if not buffers:
+        return fresh(result)
+    if result.__class__ is not list and result.__class__ is not tuple:
+        return _sliced(result, buffers[:1], function, given, kwargs, lambda found: found)
+    parts = [
+        _sliced(part, buffers, function, given, kwargs, operator.itemgetter(i))
+        for i, part in enumerate(result)
+    ]
+    return rebuilt(result, list(enumerate(parts)))
 
 
 def _views(result: Any, buffer: Buffer) -> bool:
-    """Does a result, or one of several, share the memory of a buffer?"""
-    if result.__class__ is list or result.__class__ is tuple:
-        return any(_views(part, buffer) for part in result)
+    """Does a result share the memory of a buffer?"""
     contents = buffer._contents()
     if result.__class__ is BVar:
         return contents.__class__ is BVar and is_linked(result)
@@ -311,21 +316,18 @@ def _views(result: Any, buffer: Buffer) -> bool:
     )
 
 
-def _sliced(buffer: Buffer, function: Any, rest: Any, kwargs: Any, result: Any) -> Any:
-    """The result of a function that gives views of a buffer, as slices of it."""
-    before, after = rest
+def _sliced(
+    part: Any, buffers: list[tuple[int, Buffer]], function: Any, given: Any, kwargs: Any, of: Any
+) -> Any:
+    """A part of a function's result: a slice of the buffer, if any, that it is a view of."""
+    for i, buffer in buffers:
+        if _views(part, buffer):
 
-    def read(contents: Any) -> Any:
-        return function(*before, contents, *after, **kwargs)
+            def read(contents: Any, i: int = i) -> Any:
+                return of(function(*given[:i], contents, *given[i + 1 :], **kwargs))
 
-    if result.__class__ is list or result.__class__ is tuple:
-        parts = range(len(result))
-        return result.__class__(Buffer(base=buffer, read=_part_of(read, i)) for i in parts)
-    return Buffer(base=buffer, read=read)
-
-
-def _part_of(read: Callable[[Any], Any], i: int) -> Callable[[Any], Any]:
-    return lambda contents: read(contents)[i]
+            return Buffer(base=buffer, read=read)
+    return fresh(part)
 
 
 def call_ufunc(ufunc: Any, inputs: Any, kwargs: dict[str, Any]) -> Any:

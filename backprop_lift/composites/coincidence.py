@@ -34,6 +34,8 @@ __all__ = ["with_limits"]
 _APART: Final = (2e-3, 5e-4, 3.2e-5)
 _WEIGHTS: Final = (64 / 21, -8 / 3, 2 / 3, -1 / 21)
 _AGREE: Final = 1e-5
+# Of a result of so many numbers, the gradient of each is a limit of its own.
+_ONE_BY_ONE: Final = 16
 # After so many refused gradients, values alone are asked for.
 _MOST_REFUSALS: Final = 3
 
@@ -201,7 +203,26 @@ def _gradient_by_limits(
         return y, [dzdxs] if len(xs) == 1 else list(dzdxs)
 
     def scaled_grad(dzdy: Any) -> list[Any]:
-        nested = has_bvar([values, dzdy])
+        if has_bvar([values, dzdy]):
+            return limit_of(dzdy, nested=True)
+        weights = np.where(finite, numbers_of(rooted(dzdy)), 0.0)
+        used = np.flatnonzero(weights)
+        if len(used) > _ONE_BY_ONE:
+            return limit_of(dzdy, nested=False)
+        # of each number of the result alone, so that what is found is linear in dzdy
+        total: Any = 0.0
+        like: Any = [zero(x) for x in roots]
+        for i in used.tolist():
+            if i not in alone:
+                unit = with_numbers(dzdy, iter(np.arange(len(weights)) == i))
+                alone[i] = limit_of(unit, nested=False)
+            like = alone[i]
+            total = total + weights[i] * numbers_of(like)
+        return list(with_numbers(like, iter(np.broadcast_to(total, at.shape))))
+
+    alone: dict[int, list[Any]] = {}
+
+    def limit_of(dzdy: Any, nested: bool) -> list[Any]:
         try:
             _, recorded = gradient(values, dzdy)
         except NoGradientError:  # at this very point, it may be

@@ -47,6 +47,8 @@ class _Side:
         Where the function has no value on this side.
     joined : bool
         Do the values lead to that at the point?
+    short : bool
+        Is it known from very near only?
     """
 
     limit: Row
@@ -54,6 +56,7 @@ class _Side:
     size: Row
     absent: Any
     joined: bool
+    short: bool
 
 
 class Around:
@@ -162,7 +165,7 @@ class Around:
     def _confirmed(self, along: Row) -> Any:
         """Where is the recorded gradient the mean of those at both sides?"""
         above, below = (self.gradient_at(sign * NEAREST * along) for sign in (1.0, -1.0))
-        if above is None or below is None:
+        if above is None or below is None or np.isnan(above[0]) or np.isnan(below[0]):
             return np.zeros(self.here.shape, bool)
         size = self._scale(above[1], below[1], self.here)
         with np.errstate(all="ignore"):
@@ -178,6 +181,11 @@ class Around:
     def _middle(self, along: Row, single: bool) -> Row:
         """The mean of the limits from both sides, or the one of them that counts."""
         up, down = self._side(along, single), self._side(-along, single)
+        if single and up.short is not down.short:  # the branch at the point goes on to both sides?
+            if up.short:
+                down = self._nearer(-along, down)
+            else:
+                up = self._nearer(along, up)
         if single and up.joined is not down.joined:  # the branch taken is that of one side
             up = down = up if up.joined else down
         # where the slope of one side alone is infinite, as of a masked square root, the other counts
@@ -202,23 +210,27 @@ class Around:
         found = Extrapolation(gradient, self._scale, along != 0, short)
         near = [there for t in found.nearest if (there := self.gradient_at(t * along)) is not None]
         if not near:
-            return _Side(found.limit, found.error, found.size, found.error > 0, False)
+            return _Side(found.limit, found.error, found.size, found.error > 0, False, short)
         values = [value for value, _ in near]
         joined = self._joins(values)
-        absent = np.isnan(near[0][1])
+        absent = np.isnan(near[0][1]) | np.isnan(values[0])
         if single:
-            near_by = not np.isnan(values[0]) and not short
-            if near_by and not (joined and self._is_known(found, along)):
-                nearer = self._side(along, single, short=True)
-                if nearer.joined and self._is_known(nearer, along):
-                    return nearer
             absent = np.full(absent.shape, np.isnan(values[0]))
+            if not short and not absent[0] and not (joined and self._is_known(found, along)):
+                found_near = self._side(along, single, short=True)
+                if found_near.joined and self._is_known(found_near, along):
+                    return found_near
             if joined and np.all(np.isnan(found.limit[along != 0])):
                 found = self._slope(along)
         limit, error, size = (
             np.broadcast_to(row, along.shape) for row in (found.limit, found.error, found.size)
         )
-        return _Side(limit, error, size, absent, joined)
+        return _Side(limit, error, size, absent, joined, short)
+
+    def _nearer(self, along: Row, side: _Side) -> _Side:
+        """A side as it is known from very near, if it is known there."""
+        found = self._side(along, True, short=True)
+        return found if found.joined and self._is_known(found, along) else side
 
     def _is_known(self, found: _Side | Extrapolation, along: Row) -> bool:
         return bool(np.all((found.error <= CONVERGED * found.size)[along != 0]))

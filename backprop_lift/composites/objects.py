@@ -49,6 +49,11 @@ def by_class_statement(cls: type) -> bool:
     return cls.__flags__ & _BY_CLASS_STATEMENT != 0
 
 
+def _is_numpys(cls: type) -> bool:
+    """Is a class one of NumPy's, other than its polynomials, which are plain Python?"""
+    return root_of(cls) == "numpy" and not cls.__module__.startswith("numpy.polynomial")
+
+
 class Classes:
     """The rebound classes of a world, and the views of its objects."""
 
@@ -74,7 +79,7 @@ class Classes:
         root = root_of(cls)
         if (
             root in LEFT_ALONE | OURS | OPAQUE
-            or root == "numpy"
+            or _is_numpys(cls)
             or issubclass(cls, _NEVER)
             or not by_class_statement(cls)
             or hasattr(cls, ORIGINAL)
@@ -111,7 +116,7 @@ class Classes:
         members: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
             root = root_of(base)
-            if root in LEFT_ALONE or root == "numpy":
+            if root in LEFT_ALONE or _is_numpys(base):
                 continue
             for name, member in vars(base).items():
                 lifted = self._member(name, member)

@@ -3,8 +3,9 @@
 A line is a JSON object with the function's name, its arguments and settings. What JSON lacks is an
 object with one tag: ``{"tuple": [...]}``, ``{"array": [[1.0, 2.0]], "dtype": "float64"}``,
 ``{"complex": [1.0, 2.0]}``, ``{"float": "nan"}``, ``{"record": "mylib.Point", "fields": {...}}``,
-``{"name": "mylib.kernel"}``. Lines are sorted, so that differences are small. It is data: reading a
-file runs nothing, and names are looked up only in modules that are imported already.
+``{"name": "mylib.kernel"}``, ``{"partial": [...], "settings": {...}}``. Lines are sorted, so that
+differences are small. It is data: reading a file runs nothing, and names are looked up only in
+modules that are imported already.
 """
 
 from __future__ import annotations
@@ -97,8 +98,6 @@ def _dumped_other(value: Any, cls: type, depth: int) -> Any:
         return {"dtype": str(value)}
     if cls is datetime.datetime:
         return {"datetime": value.isoformat()}
-    if cls is functools.partial:
-        return {"partial": dumped([value.func, list(value.args), value.keywords], depth + 1)}
     if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)):
         name = f"{getattr(value, '__module__', None) or 'numpy'}.{_qualified(value)}"
         if _found(name) is value:
@@ -107,6 +106,9 @@ def _dumped_other(value: Any, cls: type, depth: int) -> Any:
         names: Any = value._fields
         fields = [[name, dumped(part, depth + 1)] for name, part in zip(names, value, strict=True)]
         return {"record": f"{cls.__module__}.{cls.__qualname__}", "fields": dict(fields)}
+    elif cls is functools.partial:
+        called = [dumped(part, depth + 1) for part in (value.func, list(value.args))]
+        return {"partial": called, "settings": dumped(value.keywords, depth + 1)}
     elif is_record(value) and _found(f"{cls.__module__}.{cls.__qualname__}") is cls:
         fields = [[name, dumped(part, depth + 1)] for name, part in fields_of(value)]
         return {"record": f"{cls.__module__}.{cls.__qualname__}", "fields": dict(fields)}
@@ -163,17 +165,26 @@ def _loaded_record(said: Mapping[str, Any]) -> Any:
     fields = [(name, loaded(part)) for name, part in said["fields"].items()]
     if is_namedtuple(cls):
         return tuple.__new__(cls, [part for _, part in fields])
-    return rebuilt(object.__new__(cls), fields)
+    try:
+        return rebuilt(object.__new__(cls), fields)
+    except (TypeError, AttributeError) as error:  # a class of C, or one with attributes of its own
+        raise SampleError(
+            f"A samples file has an object of {said['record']}, which cannot be made of its fields.",
+            "Leave the call out.",
+            why=error,
+        ) from None
 
 
-def _loaded_partial(function: Any, args: list[Any], settings: dict[str, Any]) -> Any:
-    return functools.partial(function, *args, **settings)
+def _loaded_partial(said: Mapping[str, Any]) -> Any:
+    function, args = map(loaded, said["partial"])
+    return functools.partial(function, *args, **loaded(said["settings"]))
 
 
 # In order: the tags of two entries first.
 _TAGGED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "array": _loaded_array,
     "record": lambda said: _loaded_record(said),
+    "partial": lambda said: _loaded_partial(said),
     "scalar": lambda said: np.dtype(said["dtype"]).type(loaded(said["scalar"])),
     "complex": lambda said: complex(*(loaded(part) for part in said["complex"])),
     "dict": lambda said: {loaded(key): loaded(part) for key, part in said["dict"]},
@@ -186,7 +197,6 @@ _TAGGED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "dtype": lambda said: np.dtype(said["dtype"]),
     "datetime": lambda said: datetime.datetime.fromisoformat(said["datetime"]),
     "name": lambda said: _needed(said["name"]),
-    "partial": lambda said: _loaded_partial(*loaded(said["partial"])),
 }
 
 

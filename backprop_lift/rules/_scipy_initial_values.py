@@ -1,7 +1,8 @@
 """Initial value problems of `scipy.integrate`.
 
 An explicit Runge-Kutta solver is repeated step by step, so that the derivative is that of the
-scheme; `odeint` by an explicit method of its own steps.
+scheme; `odeint` by an explicit method of its own steps. A time that is a BVar is reached from its
+value by a further step, of length zero.
 
 References
 ----------
@@ -84,6 +85,16 @@ def _repeated(f: Function, y: Any, steps: Any, times: Any, method: Any) -> list[
     return found
 
 
+def _moved(f: Function, t: Any, y: Any, to: Any) -> Any:
+    """The state `y` of time `t` at a time of the same value; one of the two is a BVar."""
+    h = to - t
+    return y + h * _combined(integrate.RK23.B, _stages(f, t, y, h, integrate.RK23, None))
+
+
+def _moved_all(f: Function, times: Any, states: list[Any], to: Any) -> list[Any]:
+    return [_moved(f, t, y, to[i]) for i, (t, y) in enumerate(zip(times, states, strict=True))]
+
+
 _METHODS: Final = {name: getattr(integrate, name) for name in ("RK23", "RK45", "DOP853")}
 
 
@@ -107,8 +118,6 @@ def _solve_ivp(
     if not (watched.varies or has_bvar(y0) or has_bvar(t_span) or has_bvar(t_eval)):
         return found
     method = _METHODS.get(method, method)
-    if has_bvar(t_span) or has_bvar(t_eval):
-        raise refused(integrate.solve_ivp, "its times are BVars")
     if method not in _METHODS.values():
         raise refused(
             integrate.solve_ivp, f"its method is none of {', '.join(_METHODS)}, which are explicit"
@@ -122,7 +131,17 @@ def _solve_ivp(
         steps = integrate.solve_ivp(
             watched, plain(t_span), plain(y0), method, vectorized=vectorized, **options
         ).t
-    states = _repeated(slope, settled(y0), steps, found.t, method)
+    start, times = settled(y0), found.t
+    if has_bvar(t_span):
+        start = _moved(slope, t_span[0], start, times[0] if t_eval is None else steps[0])
+    states = _repeated(slope, start, steps, times, method)
+    if has_bvar(t_eval):
+        found.t = settled(t_eval)[: len(times)]
+    elif has_bvar(t_span) and t_eval is None:
+        end = t_span[1] if found.success else times[-1]
+        found.t = settled([t_span[0], *times[1:-1], end])
+    if found.t is not times:
+        states = _moved_all(slope, times, states, found.t)
     # Between its steps, DOP853 is repeated by a step, not by its interpolant.
     rtol = 10 * options.get("rtol", 1e-3) if method is integrate.DOP853 else 1e-6
     found.y = with_value(np.stack(states, axis=-1), found.y, "scipy.integrate.solve_ivp", rtol)
@@ -164,8 +183,6 @@ def _odeint(
     )  # fmt: skip
     if not (watched.varies or has_bvar(y0) or has_bvar(t)):
         return found
-    if has_bvar(t):
-        raise refused(integrate.odeint, "its times are BVars")
     calls = 0
 
     def counted(t: Any, y: Any) -> Any:
@@ -175,13 +192,25 @@ def _odeint(
             raise refused(integrate.odeint, "it is too stiff for an explicit method")
         return watched(t, y)
 
-    steps = integrate.solve_ivp(
-        counted, (times[0], times[-1]), start, "DOP853", rtol=1e-9, atol=1e-12
-    ).t
-    steps = np.unique(np.concatenate([steps, times]))
-    if times[-1] < times[0]:
-        steps = steps[::-1]
-    states = _repeated(slope, np.reshape(settled(y0), -1), steps, times, integrate.DOP853)
+    def steps_of(method: Any) -> Any:
+        span = times[0], times[-1]
+        return integrate.solve_ivp(counted, span, start, method, rtol=1e-9, atol=1e-12).t
+
+    method: Any = integrate.DOP853
+    steps = steps_of(method)
+    if len(times) > 4 * len(steps):  # then between the steps of a method that interpolates
+        method = integrate.RK45
+        steps = steps_of(method)
+    else:
+        steps = np.unique(np.concatenate([steps, times]))
+        if times[-1] < times[0]:
+            steps = steps[::-1]
+    y, t = np.reshape(settled(y0), -1), settled(t)
+    if has_bvar(t):
+        y = _moved(slope, t[0], y, times[0])
+    states = _repeated(slope, y, steps, times, method)
+    if has_bvar(t):
+        states = _moved_all(slope, times, states, t)
     value, *info = found if full_output else (found,)
     value = with_value(np.stack(states), value, "scipy.integrate.odeint", rtol=1e-3)
     return (value, *info) if full_output else value
@@ -200,7 +229,7 @@ _register(
     integrate.solve_ivp,
     _solve_ivp,
     [],
-    ("y0", "args"),
+    ("t_span", "y0", "t_eval", "args"),
 )
 _register(
     integrate.odeint,
@@ -214,5 +243,5 @@ _register(
             {"rtol": 1e-10, "atol": 1e-12},
         )
     ],
-    ("y0", "args"),
+    ("y0", "t", "args"),
 )
