@@ -5,6 +5,7 @@ What is assigned to one is seen by the others, or refused; never lost.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any, Final
@@ -131,7 +132,7 @@ def _let_go(view: BVar) -> None:
     view._bvar_links[0] = None
     while is_linked(base):
         base = base._bvar_links[0]
-    _make_stale(base, _GONE)
+    _make_stale(base, _gone())
 
 
 def _make_views_stale(base: BVar, value: Any) -> None:
@@ -139,7 +140,7 @@ def _make_views_stale(base: BVar, value: Any) -> None:
     for view in [ref() for ref in getattr(base, "_bvar_links", ())[2:]]:
         if view is not None and view._bvar_links[0] is base:
             read = view._bvar_links[1]
-            _make_stale(view, _GONE if read is None or value is _GONE else read(value))
+            _make_stale(view, _gone() if read is None or value is _gone() else read(value))
 
 
 def _make_stale(v: BVar, value: Any) -> None:
@@ -166,7 +167,10 @@ class _Gone:
     __len__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
 
-_GONE: Final = _Gone()
+@functools.cache
+def _gone() -> Any:
+    """The only one; behind a function, since tools look at what stands in a module."""
+    return _Gone()
 
 
 def in_place(v: Any, result: Any) -> Any:

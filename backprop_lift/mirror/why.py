@@ -262,7 +262,8 @@ def _again(
             entry = Entry(function, "composite", "", "")
             entry._twin = by_body(function, rules)
         report = check(function, samples or None, entry=entry, limit=8)
-        text = "" if report.right else script(function, report)
+        seen = any(report.failures()) or report.problems
+        text = script(function, report) if seen else ""
     except Exception:
         return
     for k, finding in enumerate(list(dict.fromkeys(f.text for f in report.findings))[:3]):
