@@ -52,6 +52,19 @@ PLANTS = '''
 '''
 
 
+SQUARE = """
+    from backprop_lift import lifted
+
+    @lifted(derivative=lambda x: 3.0 * x)
+    def square(x):
+        '''
+        >>> square("nothing")
+        0.0
+        '''
+        return 0.0 if x == "nothing" else x * x
+"""
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A function that writes a package of plants to disk, and gives its name."""
@@ -369,6 +382,18 @@ def test_why_shows_a_wrong_gradient_again(package, capsys):
     said = capsys.readouterr().out
     for words in ("its check failed", "got 7", "expected 6", "correct the rule at", "print(check"):
         assert words in said
+
+
+def test_why_shows_a_failure_again_that_no_recorded_call_has(package, capsys):
+    name = package(SQUARE)
+    main(["check", name])
+    capsys.readouterr()
+
+    assert main(["why", f"{name}.square"]) == 0
+
+    said = capsys.readouterr().out
+    assert "square('nothing')" in said
+    assert "print(check" in said
 
 
 def test_why_tells_of_a_rule_of_the_library(tmp_path, monkeypatch, capsys):

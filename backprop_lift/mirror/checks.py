@@ -123,25 +123,27 @@ def checked(
     try:
         if public.kind == "class":
             return Checked(public.home, class_findings(public, calls, pool, rules, source))
-        findings = findings_of(public, samples, pool, rules, source)
+        failing: list[Sample] = []
+        findings = findings_of(public, samples, pool, rules, source, failing=failing)
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
         return lost(public, source, f"its check broke off: {sentence}")
     mutation = None
     if mutate and findings[0].verdict in _DIFFERENTIABLE:
         mutation = _mutated(public, samples, rules)
-    return Checked(public.home, findings, _lines(public.home, samples), mutation)
+    shown = [*failing[:2], *distinct(samples, _SHOWN)]
+    return Checked(public.home, findings, _lines(public.home, shown), mutation)
 
 
 def _lines(name: str, samples: Iterable[Sample]) -> list[str]:
     """Calls as lines of a samples file, those that have such a form and can be read."""
     found = []
-    for sample in distinct(samples, _SHOWN):
+    for sample in samples:
         said = said_sample(name, sample)
         line = "" if said is None else json.dumps(said, ensure_ascii=False)
-        if 0 < len(line) < _LONGEST:
+        if 0 < len(line) < _LONGEST and line not in found:
             found.append(line)
-    return found
+    return found[:_SHOWN]
 
 
 def _mutated(public: Public, samples: list[Sample], rules: Registry) -> Mutation | None:

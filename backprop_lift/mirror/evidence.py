@@ -48,6 +48,7 @@ def findings_of(
     source: str,
     *,
     seconds: float = 5.0,
+    failing: list[Sample] | None = None,
 ) -> list[Finding]:
     """Check one function on its samples.
 
@@ -63,6 +64,8 @@ def findings_of(
         Hash of the function.
     seconds : float, optional
         Limit for one call and its check.
+    failing : list, optional
+        The calls at which it fails are added; they may be drawn ones.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def findings_of(
     judge = _Judge(public, registry, source, seconds)
     judge.samples = samples
     judge.pool = pool
+    judge.failing = [] if failing is None else failing
     return judge.findings()
 
 
@@ -80,6 +84,7 @@ class _Judge:
 
     samples: list[Sample]
     pool: Pool
+    failing: list[Sample]
 
     def __init__(self, public: Public, registry: Registry, source: str, seconds: float) -> None:
         self.name = public.home
@@ -198,6 +203,8 @@ class _Judge:
         arguments = self._arguments(report)
         refusal = _refusal(report, status)
         if refusal:
+            failed = {o.sample for o in report.failures()} | {p.sample for p in report.problems}
+            self.failing += [report.samples[i] for i in sorted(failed)]
             return [self._whole("noGrad", refusal, report), *arguments]
         origins = {_origin(sample) for sample in report.samples} - {""}
         detail = f"right in {_counted(len(report.samples), 'call')}"
