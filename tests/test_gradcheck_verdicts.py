@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 
-from backprop_lift import ZERO, Registry, lifted, locally_constant, no_grad, value_of
+from backprop_lift import ZERO, Registry, lifted, locally_constant, no_grad, registry, value_of
 from backprop_lift.errors import NoGradientError
 from backprop_lift.gradcheck import (
     Sample,
@@ -445,6 +445,16 @@ def test_check_lets_a_rule_refuse_to_be_differentiated_twice():
         return 2 * x * dzdy
 
     assert check(square, entry=entry_of(square, grad=refusing, samples=[(1.5,)])).right
+
+
+def test_one_value_for_two_arguments_may_meet_a_point_without_a_gradient():
+    def share(x, heavy, light):
+        return 0.0 if x == 0.0 else x / (x + (1.0 - x) * light / heavy)
+
+    own = Registry(parent=registry)
+    lifted(share, into=own)
+
+    assert check_sample(share, Sample((0, 800.0, 2.5)), entry=own[share]).right
 
 
 def test_dot_product_test_finds_what_no_argument_shows_alone():

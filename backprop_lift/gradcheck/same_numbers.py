@@ -9,16 +9,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from .calls import Call, coordinates_like
+from .comparison import Comparison
 from .contracts import agree
 from .coordinates import Coordinates
+from .samples import Sample
 
 __all__ = ["same_numbers_problems"]
+
+_TOLERANCE: Final = 1e-5
 
 Vector = npt.NDArray[np.float64]
 Runner = Callable[..., Any]
@@ -116,7 +120,15 @@ def _is_another_for_one(
     if apart is None or together is None:
         return False
     a, b = apart[two.part(0)], apart[two.part(1)]
-    return not agree(one, together, a + b, np.abs(a) + np.abs(b))
+    if agree(one, together, a + b, np.abs(a) + np.abs(b)):
+        return False
+    along = Call(given_twice(call.function), Sample((xs[0],)), [(call.names[i], ("args", 0))])
+    along.result = Coordinates(along.plain(along.origin), integers=True)
+    rng = np.random.default_rng(0)
+    compared = Comparison(
+        along, weights, together, rng, _TOLERANCE, lambda: np.zeros(len(together))
+    )
+    return any(outcome.verdict == "wrong" for outcome in compared.outcomes())
 
 
 def _gradient(
