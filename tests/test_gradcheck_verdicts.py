@@ -449,7 +449,7 @@ def test_check_lets_a_rule_refuse_to_be_differentiated_twice():
 
 def test_one_value_for_two_arguments_may_meet_a_point_without_a_gradient():
     def share(x, heavy, light):
-        return 0.0 if x == 0.0 else x / (x + (1.0 - x) * light / heavy)
+        return 0.0 if x == 0.0 else 1.0 / (1.0 + (1.0 - x) / x * (light / heavy))
 
     own = Registry(parent=registry)
     lifted(share, into=own)
