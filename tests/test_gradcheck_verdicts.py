@@ -449,12 +449,14 @@ def test_check_lets_a_rule_refuse_to_be_differentiated_twice():
 
 def test_one_value_for_two_arguments_may_meet_a_point_without_a_gradient():
     def share(x, heavy, light):
-        return 0.0 if x == 0.0 else 1.0 / (1.0 + (1.0 - x) / x * (light / heavy))
+        if x == 0.0:
+            return 0.0
+        return 1.0 / (1.0 + (1.0 - x) / x * (light / heavy))
 
     own = Registry(parent=registry)
     lifted(share, into=own)
 
-    assert check_sample(share, Sample((0, 800.0, 2.5)), entry=own[share]).right
+    assert check_sample(share, Sample((0, 800, 2.5)), entry=own[share]).right
 
 
 def test_dot_product_test_finds_what_no_argument_shows_alone():
