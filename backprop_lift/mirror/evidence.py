@@ -244,7 +244,10 @@ class _Judge:
     def _beyond(self, entry: Entry, tested: set[str]) -> list[Finding]:
         """Parameters that no sample moves, tried with values that suit them."""
         found = []
+        begun = time.process_time()
         for p in parameters_of(self.function):
+            if time.process_time() - begun > _BEYOND * self.seconds:
+                break
             if (
                 p.name in tested
                 or _STEERING.match(p.name)
@@ -302,6 +305,8 @@ def _is_in_doubt(report: Report) -> bool:
 
 _FAILED: Final = object()
 _SPENT: Final = 0.6
+# Parts of the time for one call that all parameters may take which no sample moves.
+_BEYOND: Final = 1.5
 _STATUS: Final = {"locally constant": "locally constant", "rule": "lifted", "twin": "lifted"}
 _EVIDENCE: Final = ("right", "kink", "edge", "noise", "no evidence")
 
