@@ -6,16 +6,13 @@ needs by the original's parameter names. All that can be wrong with it is found 
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from ._bvar import is_plain, rooted
-from ._comparison import coincide
+from ._meeting import note_meeting
 from ._refusal import refusing
 from ._registry import Entry, Registry, dotted_name, registry
 from ._rule import Rule
@@ -24,12 +21,6 @@ from ._twin import twin_from
 from .errors import RuleError
 
 __all__ = ["lifted", "locally_constant", "noGrad", "no_grad"]
-
-# Locally constant functions, with what they answer where values meet or leave the domain.
-_MEETING: Final = {
-    math.isclose: True, np.isclose: True, np.allclose: True, np.array_equal: True, np.isnan: True,
-    np.isinf: True, np.isfinite: False, math.isnan: True, math.isinf: True, math.isfinite: False,
-}  # fmt: skip
 
 
 def lifted(
@@ -218,8 +209,7 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
     def make_twin() -> Any:
         def twin(*args: Any, **kwargs: Any) -> Any:
             result = function(*map(rooted, args), **{k: rooted(v) for k, v in kwargs.items()})
-            if function in _MEETING and np.any(np.equal(result, _MEETING[function])):
-                coincide(*args)
+            note_meeting(function, result, args, kwargs)
             return result
 
         return dressed(twin, function)

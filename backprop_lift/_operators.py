@@ -339,7 +339,10 @@ class Operators:
         return len(self._bvar_value)
 
     def __contains__(self, item: Any) -> bool:
-        return value_of(item) in self._bvar_value
+        found = value_of(item) in self._bvar_value
+        if found:
+            coincide(self, item)
+        return found
 
     def __index__(self) -> int:
         return operator.index(self._bvar_value)

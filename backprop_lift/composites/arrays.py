@@ -10,6 +10,7 @@ import numpy as np
 from .._buffer import Buffer, contents_of, fresh
 from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
 from .._collecting import collect_array
+from .._meeting import note_cut
 from ..errors import ConversionError
 from .objects import ORIGINAL
 from .python import refuse_printed
@@ -87,6 +88,7 @@ def as_array(value: Any, dtype: Any) -> Any:
         if kind == "O":
             return array
         if kind in "iub":
+            note_cut(array, dtype)
             return np.asarray(root).astype(dtype)
         if root.dtype != np.dtype(dtype) if hasattr(root, "dtype") else kind == "c":
             array = array.astype(dtype)
@@ -208,7 +210,11 @@ def _cast(cls: Any) -> Callable[..., Any]:
 
 
 def _rounded(cls: Any) -> Callable[..., Any]:
-    return lambda world, x=0, /: cls(representative(x))
+    def convert(world: World, x: Any = 0, /) -> Any:
+        note_cut(contents_of(x), cls)
+        return cls(representative(x))
+
+    return convert
 
 
 # What a call of a class of numbers does.

@@ -17,6 +17,7 @@ import numpy as np
 
 from .._bvar import has_bvar, is_complex, value_of
 from .._lift import lifted, locally_constant
+from .._meeting import note_zeros
 from .._space import ZERO
 from ..errors import UnhandledParameterError
 from ._interpolation import note_knots
@@ -162,6 +163,7 @@ lifted(derivative=_i0_slope, samples=_between(-9, 9))(np.i0)
 def _sign(x: Any) -> Any:
     """Twin of `numpy.sign`, which varies along the unit circle for complex numbers only."""
     if not is_complex(x) or not has_bvar(x):
+        note_zeros(x)
         return np.sign(plain(x))
     size = np.abs(x)
     return x / (size + np.equal(plain(size), 0))

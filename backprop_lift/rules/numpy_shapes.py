@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._lift import lifted, locally_constant
+from .._meeting import note_cut
 from .._registry import twin_of
 from ._arrays import (
     array_of,
@@ -148,6 +149,7 @@ lifted(
 def astype(x: Any, dtype: Any) -> Any:
     """Return `x` in another dtype; a plain array where that has no gradient."""
     if is_discrete(dtype):
+        note_cut(x, dtype)
         return np.asarray(plain(x)).astype(dtype)[()]
     return twin_of(_cast)(x, dtype)
 
