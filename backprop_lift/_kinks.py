@@ -76,4 +76,8 @@ KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
         lambda xs, y: repeats(xs[0], xs[2]),
     ),
     np.sort_complex: lambda xs, y: repeats(xs[0]),
+    # a coefficient that vanishes at either end is stripped, and with it a root
+    np.roots: lambda xs, y: vanishes(np.asarray(xs[0])[[0, -1]]),
+    # no imaginary part is left where all are small
+    np.real_if_close: lambda xs, y: np.iscomplexobj(xs[0]) and not np.iscomplexobj(y),
 }
