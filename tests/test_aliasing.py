@@ -231,3 +231,18 @@ def test_what_numpys_functions_view_may_be_written_through(way, inside):
     _, gradient = backprop(twin_of(f, into) if inside == "composite" else f, MATRIX)
 
     assert np.allclose(gradient, differences(f, MATRIX), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", [np.real, lambda z: z.real])
+def test_real_part_of_a_complex_array_may_be_written_through(part):
+    def f(v):
+        z = v * (1.0 + 2.0j)
+        view = part(z)
+        view /= v[0, 1]
+        return weighed(np.real(z)) + 1.7 * weighed(np.imag(z))
+
+    into = Registry(parent=registry)
+    lifted(f, into=into)
+    _, gradient = backprop(twin_of(f, into), MATRIX)
+
+    assert np.allclose(gradient, differences(f, MATRIX), rtol=1e-5, atol=1e-6)
