@@ -3,6 +3,7 @@
 import abc
 import collections
 import contextlib
+import dataclasses
 import functools
 import math
 import types
@@ -668,3 +669,36 @@ def test_subclasses_are_those_that_the_package_wrote(mine):
     lifted(f, into=mine)
 
     assert grad_bp(twin_of(f, mine), 0.83) == 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Area:
+    """A record whose own methods name its class in a variable."""
+
+    size: float
+
+    def twice(self):
+        return Area(2.0 * self.size)
+
+    @property
+    def side(self):
+        return math.sqrt(self.size)
+
+
+def test_what_a_method_of_a_frozen_record_gives_has_lifted_methods(mine):
+    lifted(Area, into=mine)
+    area = twin_of(Area, mine)
+
+    assert math.isclose(grad_bp(lambda x: area(x).twice().side, 4.0), 0.5 / math.sqrt(2.0))
+
+
+def test_frozen_record_made_of_bvars_stays_frozen(mine):
+    lifted(Area, into=mine)
+
+    def f(x):
+        area = twin_of(Area, mine)(x)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            area.size = 1.0
+        return area.side
+
+    assert math.isclose(grad_bp(f, 4.0), 0.25)

@@ -57,6 +57,7 @@ class Classes:
         self.world = world
         self.lifted: dict[type, Any] = {}
         self.ready: dict[type, Any] = {}
+        self.in_the_making: set[int] = set()
         self.views: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def class_of(self, cls: type) -> Any:
@@ -83,10 +84,13 @@ class Classes:
             return cls
         if issubclass(cls, threading.Thread):
             return no_pool
+        self.in_the_making.add(id(cls))
         try:
             made = self._made(cls)
         except Exception:  # a metaclass with rules of its own
             return cls
+        finally:
+            self.in_the_making.discard(id(cls))
         self.lifted[cls] = made
         self.world.stands_for(made, cls)
         return made
