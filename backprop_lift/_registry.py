@@ -105,6 +105,14 @@ def _home_of(original: Any, name: str) -> str:
     return str(name)
 
 
+def _root_of(original: Any) -> str:
+    """The package of a function; that of `builtins` for all of Python's library."""
+    owner = getattr(original, "__objclass__", None) or type(original)
+    home = getattr(original, "__module__", None) or owner.__module__
+    root = str(home).partition(".")[0]
+    return "builtins" if root in sys.stdlib_module_names else root
+
+
 class Registry:
     """A mapping from originals to their entries.
 
@@ -131,7 +139,7 @@ class Registry:
         self.parent = parent
         self._entries: dict[Any, Entry] = {}
         self._twins: dict[Any, Any] = {}
-        self._ready: list[Callable[[], Any]] = []
+        self._ready: list[tuple[str, Callable[[], Any]]] = []
         self._lock = threading.RLock()
         self.loading = False
 
@@ -209,6 +217,10 @@ class Registry:
             If its original has one already and `replace` is false, or is not hashable.
         """
         with self._lock:
+            if self._ready and not self.loading:
+                root = _root_of(entry.original)
+                if any(root == package for package, _ in self._ready):
+                    self._load()  # what it clashes with, or replaces, is here first
             try:
                 there = self._entries.get(entry.original)
             except TypeError:
@@ -237,7 +249,8 @@ class Registry:
         load : callable
             Takes nothing; called at the first look-up after `module` was imported.
         """
-        wrapt.register_post_import_hook(lambda _: self._ready.append(load), module)
+        root = module.partition(".")[0]
+        wrapt.register_post_import_hook(lambda _: self._ready.append((root, load)), module)
 
     def _load(self) -> bool:
         """Load the rules of all packages that have been imported since the last time."""
@@ -247,7 +260,7 @@ class Registry:
             self.loading = True
             try:
                 while self._ready:
-                    self._ready[0]()
+                    self._ready[0][1]()
                     del self._ready[0]
             finally:
                 self.loading = False

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 
 import numpy as np
 import pytest
@@ -439,3 +440,65 @@ def test_gradient_of_a_branch_that_ends_near_by_is_taken_from_very_near_on_both_
         return 1.0 + x / 2 if x < 0 else 5.0
 
     assert grad_bp(composite(f), 0.0) == pytest.approx(1.0)
+
+
+DECISIONS = {
+    "not np.any(x)": lambda x: not np.any(x),
+    "not np.all(x)": lambda x: not np.all(np.array([x, 1.0])),
+    "np.count_nonzero": lambda x: np.count_nonzero(x) == 0,
+    "np.nonzero": lambda x: len(np.nonzero(np.array([x, 1.0]))[0]) == 1,
+    "np.sign": lambda x: np.sign(x) == 0,
+    "np.logical_not": np.logical_not,
+    "np.logical_or": lambda x: not np.logical_or(x, False),
+    "astype(bool)": lambda x: not np.array([x]).astype(bool)[0],
+    "dtype=bool": lambda x: not np.array([x], dtype=bool)[0],
+    "np.bool_": lambda x: not np.bool_(x),
+    "np.where": lambda x: np.where(x, 1, 0) == 0,
+    "operator.not_": operator.not_,
+    "in an array": lambda x: x in np.array([0.0, 2.0]),
+    "np.isin": lambda x: np.isin(x, [0.0, 2.0]),
+    "np.floor": lambda x: np.floor(x) == np.ceil(x),
+    "math.floor": lambda x: math.floor(x) == math.ceil(x),
+    "is_integer": lambda x: x.is_integer(),
+    "np.argmax": lambda x: np.argmax(np.array([x, -x])) == np.argmax(np.array([-x, x])),
+    "np.argsort": lambda x: np.argsort(np.array([x, -x]))[0] == np.argsort(np.array([-x, x]))[0],
+    "np.searchsorted": lambda x: np.searchsorted([0.0], x) != np.searchsorted([0.0], x, "right"),
+    "np.digitize": lambda x: np.digitize(x, [0.0]) != np.digitize(x, [0.0], True),
+    "np.unique": lambda x: len(np.unique(np.array([x, 0.0]))) == 1,
+    "np.intersect1d": lambda x: np.intersect1d(np.array([x]), [0.0]).size == 1,
+    "np.trim_zeros": lambda x: len(np.trim_zeros(np.array([x, 1.0]))) == 1,
+    "matrix_rank": lambda x: np.linalg.matrix_rank(np.diag(np.array([x, 1.0]))) == 1,
+    "np.equal": lambda x: np.equal(x, 0.0),
+}
+
+
+@pytest.mark.parametrize("holds", DECISIONS.values(), ids=DECISIONS)
+def test_branch_taken_at_that_very_point_only_keeps_its_slope(holds):
+    def growth(x):
+        return 1.0 if holds(x) else math.expm1(x) / x
+
+    assert math.isclose(grad_bp(composite(growth), 0.0), 0.5, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        np.max,
+        np.nanmin,
+        np.ptp,
+        np.sort,
+        lambda x: x[np.lexsort((x,))],
+        lambda x: np.quantile(x, 0.3),
+    ],
+)
+def test_slope_by_one_of_several_equal_numbers_is_the_mean_of_both_sides(order):
+    x, weights = np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.7, -0.4, 1.1, 0.3])
+
+    def weighed(x):
+        y = order(x)
+        return np.sum(y * weights[: np.size(y)])
+
+    gradient = grad_bp(composite(weighed), x)
+
+    steps = 1e-6 * np.eye(4)
+    assert np.allclose(gradient, [(weighed(x + h) - weighed(x - h)) / 2e-6 for h in steps])

@@ -3,6 +3,7 @@
 import abc
 import collections
 import contextlib
+import dataclasses
 import functools
 import math
 import types
@@ -626,3 +627,78 @@ def test_objects_that_are_not_rebound_stay_the_same_ones(mine):
     assert [a is b for a, b in zip(before, marks.values(), strict=False)] == [True, False, True]
     assert marks["b"][0] is before[1]
     assert marks["d"] == 0.83
+
+
+class Metal:
+    """A base that tables and lineages are kept of."""
+
+    def __init__(self, density):
+        self.density = density
+
+    def twice(self):
+        return 2.0 * self.density
+
+
+class Iron(Metal):
+    """What is looked up."""
+
+
+HARDNESS = {Metal: 2.0, Iron: 4.0}
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [
+        lambda iron: HARDNESS.get(type(iron), 100.0),
+        lambda iron: HARDNESS[iron.__class__],
+        lambda iron: 3.0 if type(iron) in {Metal, Iron} else 5.0,
+        lambda iron: sum(HARDNESS.get(cls, 0.0) for cls in type(iron).__mro__),
+        lambda iron: len(type(iron).__mro__),
+        lambda iron: 3.0 if Metal in type(iron).__bases__ else 5.0,
+        lambda iron: 3.0 if type(iron).__base__ is Metal else 5.0,
+    ],
+)
+def test_class_of_an_object_is_found_where_its_original_is_kept(factor, agrees):
+    assert agrees(lambda x: factor(Iron(x)) * Iron(x).twice(), 0.83)
+
+
+def test_subclasses_are_those_that_the_package_wrote(mine):
+    def f(x):
+        return x * len(Iron(x).__class__.__base__.__subclasses__())
+
+    lifted(f, into=mine)
+
+    assert grad_bp(twin_of(f, mine), 0.83) == 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Area:
+    """A record whose own methods name its class in a variable."""
+
+    size: float
+
+    def twice(self):
+        return Area(2.0 * self.size)
+
+    @property
+    def side(self):
+        return math.sqrt(self.size)
+
+
+def test_what_a_method_of_a_frozen_record_gives_has_lifted_methods(mine):
+    lifted(Area, into=mine)
+    area = twin_of(Area, mine)
+
+    assert math.isclose(grad_bp(lambda x: area(x).twice().side, 4.0), 0.5 / math.sqrt(2.0))
+
+
+def test_frozen_record_made_of_bvars_stays_frozen(mine):
+    lifted(Area, into=mine)
+
+    def f(x):
+        area = twin_of(Area, mine)(x)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            area.size = 1.0
+        return area.side
+
+    assert math.isclose(grad_bp(f, 4.0), 0.25)

@@ -25,6 +25,7 @@ LAYERS = [
     ["_sweep"],
     ["_bvar", "_bvar.printing", "_bvar.special"],
     ["_bvar.comparison", "_bvar.collecting"],
+    ["_bvar.kinks", "_bvar.meeting"],
     ["_bvar.assignment", "_bvar.arithmetic", "_bvar.ufunc_methods"],
     ["_bvar.views", "_bvar.items", "_bvar.attributes", "_bvar.ufuncs"],
     ["_bvar.operators"],

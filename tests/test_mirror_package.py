@@ -75,6 +75,14 @@ ODD = {
                 return lazy
             raise AttributeError(name)
     ''',
+    "accelerated.py": """
+        def doubled(x):
+            return 2.0 * x
+
+
+        def __getattr__(name):
+            import accelerator_that_is_not_installed
+    """,
     "_private.py": '''
         def from_private(x):
             """The square of a number."""
@@ -336,6 +344,12 @@ def test_a_mirror_has_the_version_of_the_package(odd):
 
 def test_names_that_come_late_are_mirrored(odd):
     assert grad_bp(odd.lazy, 2.0) == 11.0
+
+
+def test_a_module_that_imports_what_is_missing_when_it_is_asked_is_mirrored(odd):
+    accelerated = importlib.import_module("odd_originals.bp.accelerated")
+
+    assert grad_bp(accelerated.doubled, 2.0) == 2.0
 
 
 def test_one_function_under_several_names_has_one_twin(odd, deep):

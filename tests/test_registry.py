@@ -368,3 +368,19 @@ def test_public_names_are_those_of_all():
     assert "noGrad" in backprop_lift.__all__
     assert BVar is backprop_lift.BVar
     assert eval_bp is backprop_lift.eval_bp
+
+
+def test_rule_of_ones_own_replaces_one_that_has_not_been_loaded_yet():
+    code = """
+        import math
+        from backprop_lift import grad_bp, lifted
+
+        lifted(derivative=lambda x: 7.0, replace=True)(math.sin)
+        print(grad_bp(math.sin, 1.0), grad_bp(math.cos, 0.0))
+    """
+
+    said = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.split() == ["7.0", "-0.0"]

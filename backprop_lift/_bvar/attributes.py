@@ -38,7 +38,8 @@ def attribute_of(v: Any, name: str) -> Any:
     if entry is not None:
         if hasattr(of_class, "__set__") or isinstance(of_class, property):
             if name in _VIEWS:
-                return viewed(operator.attrgetter(name), entry.twin, (v,), {})
+                read = np.real if name == "real" else operator.attrgetter(name)
+                return viewed(read, entry.twin, (v,), {})
             return entry.twin(v)
         if name in _VIEWS and cls is np.ndarray:
             return lambda *args, **kwargs: viewed(of_class, entry.twin, (v, *args), kwargs)

@@ -14,7 +14,7 @@ import numpy as np
 from . import BVar, bare, innermost
 from .special import by_its_class
 
-__all__ = ["COMPARISONS", "FINEST", "coincide", "compare", "nearly_equal", "note_cut"]
+__all__ = ["COMPARISONS", "FINEST", "coincide", "compare", "nearly_equal", "note_fine_steps"]
 
 COMPARISONS: Final[dict[Any, Any]] = {
     np.less: operator.lt,
@@ -81,7 +81,7 @@ FINEST: Final = 1e8
 _LARGE: Final = 1e-1 * FINEST
 
 
-def note_cut(result: Any, *values: Any) -> None:
+def note_fine_steps(result: Any, *values: Any) -> None:
     """Note values that were cut to whole numbers so large that they hardly tell steps from a slope.
 
     What is made of the numbers then shows whether a gradient was lost.

@@ -19,7 +19,7 @@ from . import BVar, bvar_at, finite, innermost, site, unlifted, value_of
 from .arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, without_gradient
 from .assignment import with_item
 from .attributes import attribute_of
-from .comparison import COMPARISONS, FINEST, coincide, compare, note_cut
+from .comparison import COMPARISONS, FINEST, coincide, compare, note_fine_steps
 from .items import all_parts_of, item_of
 from .printing import _printed, printed
 from .special import by_its_class
@@ -341,7 +341,10 @@ class Operators:
         return len(self._bvar_value)
 
     def __contains__(self, item: Any) -> bool:
-        return value_of(item) in self._bvar_value
+        found = value_of(item) in self._bvar_value
+        if found:
+            coincide(self, item)
+        return found
 
     def __index__(self) -> int:
         return operator.index(self._bvar_value)
@@ -355,7 +358,7 @@ class Operators:
         value = round(self._bvar_value, *digits)
         root = innermost(self)
         if not isinstance(root, float) or abs(root) <= FINEST * 10.0 ** -(ndigits or 0):
-            note_cut(value, self)
+            note_fine_steps(value, self)
             return value
         if ndigits is None:
             raise NoGradientError(
@@ -493,7 +496,7 @@ class Operators:
 
 
 def _cut(v: Any, result: Any) -> Any:
-    note_cut(result, v)
+    note_fine_steps(result, v)
     return result
 
 

@@ -74,8 +74,9 @@ def viewed(read: Any, twin: Any, args: Any, kwargs: Any) -> Any:
         and value.__class__ is np.ndarray
         and np.may_share_memory(value, innermost(view))
     ):
-        same = innermost(view).dtype == value.dtype  # not the real part of a complex array
-        link(base, view, (lambda array: read(array, *rest, **kwargs)) if same else None)
+        # of the parts of a complex array, only the real one can be written through
+        known = innermost(view).dtype == value.dtype or read is np.real
+        link(base, view, (lambda array: read(array, *rest, **kwargs)) if known else None)
     return view
 
 
@@ -121,7 +122,10 @@ def _lies_apart(view: BVar | None, base: BVar, places: Any) -> bool:
 
 def _written_through(base: BVar, places: Any, view: BVar) -> Any:
     """`base` with the items at some places replaced by those of a view."""
-    flat = set_item(twin_for(np.reshape)(base, -1), places.ravel(), twin_for(np.reshape)(view, -1))
+    flat, items = twin_for(np.reshape)(base, -1), twin_for(np.reshape)(view, -1)
+    if innermost(base).dtype.kind == "c" and innermost(view).dtype.kind != "c":
+        items = items + 1j * twin_for(np.imag)(flat[places.ravel()])
+    flat = set_item(flat, places.ravel(), items)
     return twin_for(np.reshape)(flat, innermost(base).shape)
 
 

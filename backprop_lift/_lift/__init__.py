@@ -6,16 +6,13 @@ needs by the original's parameter names. All that can be wrong with it is found 
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from .._bvar import is_plain, rooted
-from .._bvar.comparison import coincide, note_cut
+from .._bvar.meeting import note_meeting
 from .._registry import Entry, Registry, dotted_name, registry
 from ..errors import RuleError
 from .refusal import refusing
@@ -24,17 +21,6 @@ from .signature import dressed
 from .twin import twin_from
 
 __all__ = ["lifted", "locally_constant", "noGrad", "no_grad"]
-
-# Locally constant functions, with what they answer where values meet or leave the domain.
-_MEETING: Final = {
-    math.isclose: True, np.isclose: True, np.allclose: True, np.array_equal: True, np.isnan: True,
-    np.isinf: True, np.isfinite: False, math.isnan: True, math.isinf: True, math.isfinite: False,
-}  # fmt: skip
-
-_CUTTING: Final = frozenset(
-    {int, math.floor, math.ceil, math.trunc, np.floor, np.ceil, np.trunc, np.rint, np.fix,
-     np.floor_divide}
-)  # fmt: skip
 
 
 def lifted(
@@ -219,15 +205,11 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
     if original is None:
         return lambda original: locally_constant(original, replace=replace, into=into)
     function = _underlying(original)
-    cuts = bool(function.__hash__) and function in _CUTTING
 
     def make_twin() -> Any:
         def twin(*args: Any, **kwargs: Any) -> Any:
             result = function(*map(rooted, args), **{k: rooted(v) for k, v in kwargs.items()})
-            if function in _MEETING and np.any(np.equal(result, _MEETING[function])):
-                coincide(*args)
-            if cuts:
-                note_cut(result, *args)
+            note_meeting(function, result, args, kwargs)
             return result
 
         return dressed(twin, function)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
 from .._bvar.collecting import collect_array
-from .._bvar.comparison import note_cut
+from .._bvar.meeting import note_cut
 from ..errors import ConversionError
 from .buffer import Buffer, contents_of, fresh
 from .numbers import is_discrete
@@ -89,9 +89,8 @@ def as_array(value: Any, dtype: Any) -> Any:
         if target.kind == "O":
             return array
         if is_discrete(target):
-            cut = np.asarray(root).astype(target)
-            note_cut(cut, array)
-            return cut
+            note_cut(array, target)
+            return np.asarray(root).astype(target)
         if root.dtype != target if hasattr(root, "dtype") else target.kind == "c":
             array = array.astype(dtype)
     if not isinstance(representative(array), np.ndarray):
@@ -213,9 +212,8 @@ def _cast(cls: Any) -> Callable[..., Any]:
 
 def _rounded(cls: Any) -> Callable[..., Any]:
     def convert(world: World, x: Any = 0, /) -> Any:
-        cut = cls(representative(x))
-        note_cut(cut, contents_of(x))
-        return cut
+        note_cut(contents_of(x), cls)
+        return cls(representative(x))
 
     return convert
 

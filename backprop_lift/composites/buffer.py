@@ -18,6 +18,7 @@ import numpy as np
 from .._bvar import BVar, has_bvar, is_complex, value_of
 from .._bvar.assignment import set_item
 from .._bvar.collecting import collect_array
+from .._bvar.comparison import compare
 from .._bvar.views import VIEWING, is_linked, viewed
 from .._registry import registry
 from .._space import parts_of, rebuilt
@@ -167,7 +168,7 @@ class Buffer:
         return len(self._contents())
 
     def __contains__(self, item: Any) -> bool:
-        return value_of(contents_of(item)) in value_of(self._contents())
+        return bool(np.any(compare(operator.eq, self._contents(), contents_of(item))))
 
     def __bool__(self) -> bool:
         return bool(self._contents())

@@ -127,6 +127,12 @@ class Functions:
                 cell.known = value
                 cell.own.cell_contents = cell.lifted = self.world.lifted_value(value)
 
+    def take_over(self, original: Any, lifted: Any) -> None:
+        """Put a class that is made by now into the variables of the methods that name it."""
+        for cell in self.cells:
+            if cell.known is original:
+                cell.own.cell_contents = cell.lifted = lifted
+
     def lend_changed(self) -> None:
         """Hand over what was assigned here, and note what may have been changed in place."""
         state = self.world.state

@@ -19,6 +19,7 @@ import numpy as np
 from .._bvar import PLAIN_TYPES, BVar
 from .._space import is_namedtuple
 from .library import no_pool
+from .metaclasses import STANDS_FOR, metaclass_of
 from .modules import LEFT_ALONE, OPAQUE, OURS, root_of
 from .world import World
 
@@ -61,6 +62,7 @@ class Classes:
         self.world = world
         self.lifted: dict[type, Any] = {}
         self.ready: dict[type, Any] = {}
+        self.in_the_making: set[int] = set()
         self.views: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def class_of(self, cls: type) -> Any:
@@ -87,10 +89,13 @@ class Classes:
             return cls
         if issubclass(cls, threading.Thread):
             return no_pool
+        self.in_the_making.add(id(cls))
         try:
             made = self._made(cls)
         except Exception:  # a metaclass with rules of its own
             return cls
+        finally:
+            self.in_the_making.discard(id(cls))
         self.lifted[cls] = made
         self.world.stands_for(made, cls)
         return made
@@ -100,7 +105,7 @@ class Classes:
         if not members:
             return cls
         members["__module__"], members["__qualname__"] = cls.__module__, cls.__qualname__
-        members["__doc__"] = cls.__doc__
+        members["__doc__"], members[STANDS_FOR] = cls.__doc__, cls
         if not issubclass(cls, (tuple, list, dict, set, frozenset)):
             members["__slots__"] = (ORIGINAL,) if _has_weakrefs(cls) else (ORIGINAL, "__weakref__")
             members["__getattribute__"] = self._reader(cls)
@@ -168,32 +173,11 @@ class Classes:
         return __getattribute__
 
     def _metaclass(self, meta: Any) -> Any:
-        """The class of rebound classes: it assigns to the original."""
+        """The class of rebound classes."""
         known = self.lifted.get(meta)
         if known is not None:
             return known
-        world = self.world
-
-        def __setattr__(cls: Any, name: str, value: Any) -> None:  # noqa: N807 - put into a class
-            original = world.original_of(cls)
-            if original is cls:
-                meta.__setattr__(cls, name, value)
-            else:
-                setattr(original, name, value)
-                world.state.lend(original)
-
-        def __getattribute__(cls: Any, name: str) -> Any:  # noqa: N807 - put into a class
-            value = meta.__getattribute__(cls, name)
-            kind = value.__class__
-            if kind in _MUTABLE or (by_class_statement(kind) and not isinstance(value, type)):
-                return world.entering(value)
-            return value
-
-        made = type(meta)(
-            meta.__name__,
-            (meta,),
-            {"__setattr__": __setattr__, "__getattribute__": __getattribute__},
-        )
+        made = metaclass_of(meta, self.world, _enters)
         self.lifted[meta] = made
         return made
 
@@ -241,6 +225,12 @@ class Classes:
         object.__setattr__(value, ORIGINAL, plain)
         self.views[id(plain)] = value
         return plain
+
+
+def _enters(value: Any) -> bool:
+    """Does an attribute of a class come in as a value from outside does?"""
+    kind = value.__class__
+    return kind in _MUTABLE or (by_class_statement(kind) and not isinstance(value, type))
 
 
 def original_of_view(value: Any) -> Any:

@@ -115,6 +115,8 @@ class Rebinder(Entrance):
         ):
             return value
         lifted = self._lifted_callable(value)
+        if id(value) in self.classes.in_the_making:  # asked for by one of its methods
+            return lifted
         owner = getattr(value, "__self__", None)
         if owner is None or isinstance(owner, types.ModuleType):
             self.twins[id(value)] = (value, lifted)
@@ -127,6 +129,7 @@ class Rebinder(Entrance):
         self.originals[id(lifted)] = (lifted, original)
         if isinstance(original, type) and isinstance(lifted, type):
             self.seen_classes[original] = lifted
+            self.functions.take_over(original, lifted)
 
     def stands_for_outside(self, cls: type, original: type) -> None:
         """Note a class that is the twin of another one outside of rebound code."""

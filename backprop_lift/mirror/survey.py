@@ -215,7 +215,7 @@ def _modules(root: types.ModuleType) -> tuple[dict[str, types.ModuleType], dict[
 
 def _names(module: types.ModuleType, package: str) -> Iterator[tuple[str, Any]]:
     """The public names of a module: what it lists, and what else it shows of its own."""
-    listed = [n for n in getattr(module, "__all__", None) or () if isinstance(n, str)]
+    listed = [n for n in _asked(module, "__all__") or () if isinstance(n, str)]
     late = dir(module) if "__dir__" in vars(module) else ()
     for name in dict.fromkeys([*listed, *vars(module), *late]):
         is_version = name == "__version__" and isinstance(vars(module).get(name), str)
@@ -235,6 +235,14 @@ def _names(module: types.ModuleType, package: str) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
+def _asked(value: Any, name: str) -> Any:
+    """An attribute of something in a package; None where asking for it fails, in whatever way."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # a module that imports what is missing when it is asked
+        return None
+
+
 def _is_own(value: Any, package: str) -> bool:
     """Is a value one of the package's own, and not a tool that it imported?"""
     if isinstance(value, (typing.TypeVar, typing.ParamSpec)) or typing.get_origin(value):
@@ -243,7 +251,7 @@ def _is_own(value: Any, package: str) -> bool:
         return _is_own(
             value.func if isinstance(value, functools.partial) else value.pyfunc, package
         )
-    home = getattr(value, "__module__", None)
+    home = _asked(value, "__module__")
     if home is None or not (callable(value) or isinstance(value, type)):
         own_type = type(value).__module__.partition(".")[0]
         return own_type not in ("__future__", "typing", "logging", "threading")
@@ -255,7 +263,7 @@ def _assigned(module: types.ModuleType) -> set[str]:
     found: set[str] = set()
     for value in list(vars(module).values()):
         for member in vars(value).values() if isinstance(value, type) else (value,):
-            function = getattr(member, "__func__", member)
+            function = _asked(member, "__func__") or member
             if isinstance(function, types.FunctionType) and function.__globals__ is vars(module):
                 found |= _globals_assigned(function.__code__)
     return found
@@ -284,8 +292,8 @@ def _homes(modules: dict[str, types.ModuleType], package: str) -> dict[int, str]
     for module_name, module in modules.items():
         for name, value in _names(module, package):
             if kind_of(value) in ("function", "class"):
-                elsewhere = getattr(value, "__module__", None) != module_name
-                renamed = getattr(value, "__name__", None) != name
+                elsewhere = _asked(value, "__module__") != module_name
+                renamed = _asked(value, "__name__") != name
                 depth = module_name.count(".")
                 candidates.setdefault(id(value), []).append(
                     (elsewhere, depth, module_name, renamed, name)
@@ -314,7 +322,7 @@ def _surveyed(
         else:
             home = homes.get(id(value), f"{module_name}.{name}")
         names.append(Public(name, value, kind, home, kind == "constant" and name in changed))
-    listed = getattr(module, "__all__", None)
+    listed = _asked(module, "__all__")
     shown = {public.name for public in names}
     children = {n.rpartition(".")[2] for n in found if n.rpartition(".")[0] == module_name}
     exports = (
@@ -325,7 +333,7 @@ def _surveyed(
     imported = sorted(
         n for n in children if f"{module_name}.{n}" in loaded or n in {*exports} - shown
     )
-    is_package = hasattr(module, "__path__") and any(
+    is_package = _asked(module, "__path__") is not None and any(
         name.startswith(f"{module_name}.") for name in found
     )
     return Module(module_name, module, tuple(names), exports, tuple(imported), is_package)

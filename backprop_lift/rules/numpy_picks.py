@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .._bvar.meeting import note_meeting
 from .._lift import lifted
 from .._space import ZERO
 from ..errors import UnhandledParameterError
@@ -132,7 +133,7 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
 def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     filt = array_of(filt)
     axes = range(filt.ndim) if axis is None else normalize_axis_tuple(axis, filt.ndim)
-    kept = np.argwhere(plain(filt))
+    kept = np.argwhere(filt)
     key = [slice(None)] * filt.ndim
     for i in axes:
         if not len(kept):
@@ -177,6 +178,11 @@ lifted(grad=lambda dzdy, a: _sort_grad(dzdy, a, -1), complex=True, samples=calls
 )
 
 
+def _note_equals(ar: Any) -> None:
+    """Note where equal numbers are one: beside that point they are several."""
+    note_meeting(np.argsort, None, (ar, None), {})
+
+
 @by_hand(np.unique, samples=lambda rng: [(rng.normal(size=(2, 3)),)])
 def _unique(
     ar: Any,
@@ -188,6 +194,7 @@ def _unique(
 ) -> Any:
     """Each value is that of its first occurrence; indices and counts are plain."""
     ar = array_of(ar)
+    _note_equals(ar)
     _, *found = np.unique(plain(ar), True, True, True, axis, **settings)
     values = np.take(ar, found[0], axis)
     asked = (return_index, return_inverse, return_counts)
@@ -198,6 +205,7 @@ def _unique(
 
 def _array_api_unique(original: Any) -> Callable[[Any], Any]:
     def unique(x: Any, /) -> Any:
+        _note_equals(x)
         values = np.ravel(x)[np.unique_all(plain(x)).indices]
         if original is np.unique_values:
             return values
@@ -212,7 +220,13 @@ for _original in (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_
     )
 
 
+def _note_shared(ar1: Any, ar2: Any) -> None:
+    """Note where two sets share a number: beside that point they do not."""
+    note_meeting(np.isin, None, (ar1, ar2), {})
+
+
 def _joined(ar1: Any, ar2: Any) -> Any:
+    _note_shared(ar1, ar2)
     return np.concatenate([np.ravel(array_of(ar1)), np.ravel(array_of(ar2))])
 
 
@@ -232,6 +246,7 @@ def _intersect1d(
 ) -> Any:
     """Values are those of the first array."""
     ar1 = array_of(ar1)
+    _note_shared(ar1, ar2)
     _, *places = np.intersect1d(plain(ar1), plain(array_of(ar2)), assume_unique, True)
     values = np.ravel(ar1)[places[0]]
     return (values, *places) if return_indices else values
@@ -239,6 +254,7 @@ def _intersect1d(
 
 @by_hand(np.setdiff1d, samples=_two_sets)
 def _setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    _note_shared(ar1, ar2)
     ar1 = np.ravel(array_of(ar1)) if assume_unique else np.unique(array_of(ar1))
     return ar1[np.isin(plain(ar1), plain(array_of(ar2)), assume_unique=True, invert=True)]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar.comparison import note_cut
+from .._bvar.meeting import note_cut
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ._arrays import (
@@ -154,9 +154,8 @@ def astype(x: Any, dtype: Any) -> Any:
     if np.dtype(dtype).kind == "O":
         return np.copy(x)
     if is_discrete(dtype):
-        result = np.asarray(plain(x)).astype(dtype)[()]
-        note_cut(result, x)
-        return result
+        note_cut(x, dtype)
+        return np.asarray(plain(x)).astype(dtype)[()]
     return twin_of(_cast)(x, dtype)
 
 

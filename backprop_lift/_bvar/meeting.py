@@ -1,0 +1,156 @@
+"""Where locally constant functions jump: a branch on their answer may hold at that very point only.
+
+``if not np.any(x)``, ``if np.sign(x) == 0`` and ``table[int(x)]`` are decided by values that meet
+zero, an integer, an edge or each other, as ``if x == 0`` is.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from .._space import parts_of
+from . import BVar, has_bvar, rooted
+from .comparison import COMPARISONS, coincide, nearly_equal, note_fine_steps
+from .kinks import are_tied, repeats, vanishes
+
+__all__ = ["note_cut", "note_meeting", "note_zeros"]
+
+
+def note_meeting(function: Any, result: Any, args: Any, kwargs: Any) -> None:
+    """Note on the tapes of the arguments that a function answered where its answer jumps.
+
+    Parameters
+    ----------
+    function : callable
+    result : object
+    args, kwargs
+        As it was called, among them BVars perhaps.
+    """
+    meets = _MEETINGS.get(function) if function.__hash__ is not None else None
+    if meets is None or not (has_bvar(args) or has_bvar(kwargs)):
+        return
+    if function in _CUTTING:
+        note_fine_steps(result, *args)
+    settings = {k: rooted(v) for k, v in kwargs.items()}
+    try:
+        with np.errstate(all="ignore"):
+            met = meets(result, *map(rooted, args), **settings)
+    except (TypeError, ValueError):  # called in a way that is not foreseen
+        met = True
+    if met:
+        _coincide_within([*args, *kwargs.values()])
+
+
+def note_zeros(x: Any) -> None:
+    """Note that the truth of numbers was asked, where some of them vanish."""
+    if has_bvar(x) and vanishes(rooted(x)):
+        _coincide_within(x)
+
+
+def note_cut(x: Any, dtype: Any) -> None:
+    """Note that numbers were made truths or integers, where that jumps."""
+    if np.dtype(dtype).kind == "b":
+        note_zeros(x)
+    elif has_bvar(x):
+        note_meeting(np.trunc, np.trunc(rooted(x)), (x,), {})
+
+
+def _coincide_within(value: Any) -> None:
+    if value.__class__ is BVar:
+        coincide(value)
+    elif has_bvar(value):
+        for _, part in parts_of(value) or ():
+            _coincide_within(part)
+
+
+# They cut numbers to whole ones.
+_CUTTING: Final = frozenset(
+    {np.floor, np.ceil, np.trunc, np.fix, np.rint, np.floor_divide, operator.floordiv}
+    | {math.floor, math.ceil, math.trunc, int}
+)
+
+# Each is asked with the result and the arguments of a call.
+
+
+def _answers(answer: bool) -> Callable[..., bool]:
+    return lambda y, *xs, **settings: bool(np.any(np.equal(y, answer)))
+
+
+def _vanish(y: Any, *xs: Any, **settings: Any) -> bool:
+    return any(map(vanishes, xs))
+
+
+def _is_whole(y: Any, x: Any, *xs: Any, **settings: Any) -> bool:
+    return not isinstance(x, str) and bool(np.any(np.equal(y, x)))
+
+
+def _is_half(y: Any, x: Any, *xs: Any, **settings: Any) -> bool:
+    return bool(np.any(np.equal(np.abs(np.subtract(x, y)), 0.5)))
+
+
+def _is_multiple(y: Any, x1: Any, x2: Any) -> bool:
+    return bool(np.any(np.equal(np.multiply(y, x2), x1)))
+
+
+def _are_equal(y: Any, x1: Any, x2: Any, *xs: Any) -> bool:
+    return nearly_equal(x1, x2)
+
+
+def _lies_on_edge(y: Any, x1: Any, x2: Any, *xs: Any, **settings: Any) -> bool:
+    return bool(np.any(np.isin(x1, x2)))
+
+
+def _is_tied(largest: Any) -> Callable[..., bool]:
+    def meets(y: Any, a: Any, axis: Any = None, *xs: Any, **settings: Any) -> bool:
+        return are_tied(a, largest(a, axis=axis), axis)
+
+    return meets
+
+
+def _has_equals(y: Any, a: Any, axis: Any = -1, *xs: Any, **settings: Any) -> bool:
+    return repeats(a, axis)
+
+
+def _is_deficient(y: Any, a: Any, *xs: Any, **settings: Any) -> bool:
+    return bool(np.any(np.less(y, min(np.shape(a)[-2:], default=1))))
+
+
+_MEETINGS: Final[dict[Any, Callable[..., bool]]] = {
+    **dict.fromkeys(
+        (math.isclose, cmath.isclose, np.isclose, np.allclose, np.array_equal, np.array_equiv)
+        + (np.isnan, np.isinf, math.isnan, math.isinf, cmath.isnan, cmath.isinf)
+        + (float.is_integer,),
+        _answers(True),
+    ),
+    **dict.fromkeys((np.isfinite, math.isfinite, cmath.isfinite), _answers(False)),
+    **dict.fromkeys((np.any, np.all, operator.truth), _answers(False)),
+    operator.not_: _answers(True),
+    **dict.fromkeys(
+        (np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.count_nonzero)
+        + (np.nonzero, np.flatnonzero, np.argwhere, np.signbit),
+        _vanish,
+    ),
+    np.isreal: lambda y, x: np.iscomplexobj(x) and bool(np.any(y)),
+    np.iscomplex: lambda y, x: np.iscomplexobj(x) and not np.all(y),
+    **dict.fromkeys(
+        (np.floor, np.ceil, np.trunc, np.fix, math.floor, math.ceil, math.trunc, int), _is_whole
+    ),
+    np.rint: _is_half,
+    **dict.fromkeys((np.floor_divide, operator.floordiv, operator.ifloordiv), _is_multiple),
+    **dict.fromkeys((*COMPARISONS, *COMPARISONS.values()), _are_equal),
+    **dict.fromkeys((np.searchsorted, np.digitize, np.isin), _lies_on_edge),
+    np.argmax: _is_tied(np.max),
+    np.argmin: _is_tied(np.min),
+    np.nanargmax: _is_tied(np.nanmax),
+    np.nanargmin: _is_tied(np.nanmin),
+    np.argsort: _has_equals,
+    np.argpartition: lambda y, a, kth, axis=-1, *xs, **settings: repeats(a, axis),
+    np.lexsort: lambda y, keys, axis=-1: repeats(keys[-1], axis),
+    np.linalg.matrix_rank: _is_deficient,
+}
