@@ -358,3 +358,10 @@ def test_gradient_of_a_branch_that_ends_near_by_is_taken_from_very_near_on_both_
         return 1.0 + x / 2 if x < 0 else 5.0
 
     assert grad_bp(composite(f), 0.0) == pytest.approx(1.0)
+
+
+def test_gradient_of_a_curve_that_begins_flat_is_zero_where_it_begins():
+    def f(x):  # x cubed, with what rounding leaves
+        return 0.0 if x <= 0 else 1e5 * ((1 + x) ** 3 - 1 - 3 * x - 3 * x * x)
+
+    assert grad_bp(composite(f), 0.0) == pytest.approx(0.0, abs=1e-6)

@@ -180,3 +180,14 @@ def test_values_of_drawn_calls_are_tried_for_other_functions():
     pool.add_tried(lambda pressure: pressure, [Sample((101325.0,))])
 
     assert all(call.args[0] == 101325.0 for call in drawn(heavy, pool)[:1])
+
+
+def stepped(x, angle):
+    return x * (2.0 * angle if angle <= 30 else 5.0 + angle)
+
+
+def test_argument_whose_examples_lie_on_a_jump_is_checked_beside_it():
+    found = _findings(stepped, Sample((1.5, 30.0)), Sample((2.5, 30)))
+
+    assert found["angle"] == "right"
+    assert found["-"] == "composite"

@@ -1,4 +1,4 @@
-"""Calls that move a parameter which no example moves, made from the examples."""
+"""Calls that move a parameter which no example moves, or only across jumps, made from the examples."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def calls_moving(
     has: Any = _value_of(sample, names, p.name)
     if has is None and p.default is not p.empty:
         has = p.default
-    values = [floats(has)] if _holds_numbers(has) else []
+    values = [floats(has), *_beside(has)] if _holds_numbers(has) else []
     if isinstance(has, (int, float)) and has is not True and has == p.default:
         values.append(0.9 * has or 0.1)  # defaults are fond of corners
     if has is None:
@@ -64,6 +64,13 @@ def calls_moving(
         if p.default is None:
             for other in given:
                 yield _given(with_it, names, other, None, p.name)
+
+
+def _beside(value: Any) -> Iterator[Any]:
+    """Values a little larger and smaller: examples are fond of where a formula changes."""
+    here = Coordinates(value, integers=True)
+    for by in (1.013, 0.987):
+        yield here.rebuilt(np.where(here.vector == 0, by - 1, by * here.vector))
 
 
 def _may_be(p: inspect.Parameter, result: Any) -> bool:

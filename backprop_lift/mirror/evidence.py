@@ -211,7 +211,12 @@ class _Judge:
         if status == "composite":
             good = {o.sample for o in report.outcomes if o.verdict == "right"}
             self.samples = [report.samples[i] for i in sorted(good)] or self.samples
-            arguments += self._beyond(entry, {finding.argument for finding in arguments})
+            jump = {finding.argument for finding in arguments if finding.verdict == "edge"}
+            tested = {finding.argument for finding in arguments} - jump
+            found = {finding.argument: finding for finding in self._beyond(entry, tested)}
+            right = {name for name, finding in found.items() if finding.verdict == "right"}
+            arguments = [finding for finding in arguments if finding.argument not in right]
+            arguments += [found[name] for name in found if name in right or name not in jump]
         return [whole, *arguments]
 
     def _arguments(self, report: Report) -> list[Finding]:
@@ -235,7 +240,7 @@ class _Judge:
         )  # fmt: skip
 
     def _beyond(self, entry: Entry, tested: set[str]) -> list[Finding]:
-        """Parameters that no sample moves, tried with values that suit them."""
+        """Parameters that no sample moves to any effect, tried with values that suit them."""
         found = []
         for p in parameters_of(self.function):
             if (
