@@ -214,9 +214,9 @@ class _Judge:
             jump = {finding.argument for finding in arguments if finding.verdict == "edge"}
             tested = {finding.argument for finding in arguments} - jump
             found = {finding.argument: finding for finding in self._beyond(entry, tested)}
-            right = {name for name, finding in found.items() if finding.verdict == "right"}
-            arguments = [finding for finding in arguments if finding.argument not in right]
-            arguments += [found[name] for name in found if name in right or name not in jump]
+            told = {name for name, f in found.items() if f.verdict in ("right", "flat")}
+            arguments = [finding for finding in arguments if finding.argument not in told]
+            arguments += [found[name] for name in found if name in told or name not in jump]
         return [whole, *arguments]
 
     def _arguments(self, report: Report) -> list[Finding]:
