@@ -191,3 +191,23 @@ def test_argument_whose_examples_lie_on_a_jump_is_checked_beside_it():
 
     assert found["angle"] == "right"
     assert found["-"] == "composite"
+
+
+def capped(load, level):
+    return 1 if load > level else load * np.sin(level)
+
+
+def test_constant_of_the_examples_is_not_taken_for_one_everywhere():
+    found = _findings(capped, Sample((0.9, 0.5)), Sample((0.7, 0.5)))
+
+    assert found == {"-": "composite", "load": "right", "level": "right"}
+
+
+def next_size(power):
+    return next(size for size in (1.0, 2.0, 5.0, 10.0, 1e9) if power <= size)
+
+
+def test_result_that_changes_in_steps_only_does_not_vary_beside_them():
+    found = _findings(next_size, Sample((2.0,)), Sample((5.0,)))
+
+    assert found["-"] == "composite"
