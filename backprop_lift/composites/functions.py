@@ -15,6 +15,7 @@ from .around import guarded
 from .bodies import Questions, assigns_globals, attributes_set, questions_of, with_body
 from .modules import LEFT_ALONE, OPAQUE, OURS
 from .names import Names
+from .templates import with_templates
 from .world import World
 
 __all__ = ["Functions"]
@@ -82,8 +83,9 @@ class Functions:
         if names is None:
             names = self.names[id(function.__globals__)] = Names(function.__globals__, self.world)
         cells = tuple([types.CellType() for _ in originals])
+        code = with_templates(function.__code__)
         body = types.FunctionType(
-            function.__code__, names, function.__name__, function.__defaults__, cells or None
+            code, names, function.__name__, function.__defaults__, cells or None
         )
         self.known[function] = body
         self.world.stands_for(body, function)
