@@ -34,10 +34,11 @@ __all__ = ["with_limits"]
 _APART: Final = (2e-3, 5e-4, 3.2e-5)
 _WEIGHTS: Final = (64 / 21, -8 / 3, 2 / 3, -1 / 21)
 _AGREE: Final = 1e-5
-# Of a result of so many numbers, the gradient of each is a limit of its own; of four times as many
-# where they are made in so few nodes.
-_ONE_BY_ONE: Final = 16
-_SHORT: Final = 300
+# Runs of so many nodes are kept while the gradients of several numbers are computed.
+_KEPT: Final = 20_000
+# Up to so many nodes, and of so many numbers of the result, the gradient of each is a limit of its
+# own.
+_ALONE: Final = ((300, 64), (_KEPT, 16), (np.inf, 1))
 # After so many refused gradients, values alone are asked for.
 _MOST_REFUSALS: Final = 3
 
@@ -205,7 +206,7 @@ def _gradient_by_limits(
 
     def gradient(xs: list[Any], dzdy: Any, there: bytes = b"") -> tuple[Any, list[Any]]:
         run = runs.get(there) or backprop_with(again, *xs)
-        if there and length <= _SHORT:
+        if there and length <= _KEPT:
             runs[there] = run
         y, scaled_grad = run
         dzdxs = scaled_grad(dzdy)
@@ -216,7 +217,7 @@ def _gradient_by_limits(
             return limit_of(dzdy, nested=True)
         weights = np.where(finite, numbers_of(rooted(dzdy)), 0.0)
         used = np.flatnonzero(weights)
-        if len(used) > (_ONE_BY_ONE if length > _SHORT else 4 * _ONE_BY_ONE):
+        if len(used) > next(most for longest, most in _ALONE if length <= longest):
             return limit_of(dzdy, nested=False)
         # of each number of the result alone, so that what is found is linear in dzdy
         total: Any = 0.0
