@@ -502,3 +502,10 @@ def test_slope_by_one_of_several_equal_numbers_is_the_mean_of_both_sides(order):
 
     steps = 1e-6 * np.eye(4)
     assert np.allclose(gradient, [(weighed(x + h) - weighed(x - h)) / 2e-6 for h in steps])
+
+
+def test_gradient_of_a_curve_that_begins_flat_is_zero_where_it_begins():
+    def f(x):  # x cubed, with what rounding leaves
+        return 0.0 if x <= 0 else 1e5 * ((1 + x) ** 3 - 1 - 3 * x - 3 * x * x)
+
+    assert grad_bp(composite(f), 0.0) == pytest.approx(0.0, abs=1e-6)

@@ -17,8 +17,8 @@ import threading
 import numpy as np
 import pytest
 
-from backprop_lift import grad_bp, lifted, twin_of
-from backprop_lift.errors import LiftError
+from backprop_lift import backprop, grad_bp, lifted, twin_of
+from backprop_lift.errors import ConversionError, LiftError
 
 VECTOR = np.array([0.7, 1.9, 0.4])
 
@@ -358,3 +358,37 @@ def test_error_of_the_original_stays_what_it_is(mine):
 
     with pytest.raises(IndexError):
         grad_bp(twin_of(f, mine), 0.83)
+
+
+def message(x):
+    told = "%g of %5.2f, %d%% of %s" % (x, x * 2, 50, [x])
+    return x * len(told)
+
+
+def message_by_name(x):
+    return x * len("%(x)g" % {"x": x})
+
+
+def message_of_one(x):
+    texts = ["%g" % y for y in (x, 2.0 * x)]
+    return x * len(", ".join(texts))
+
+
+@pytest.mark.parametrize("f", [message, message_by_name, message_of_one])
+def test_number_may_be_printed_into_a_template(f, mine):
+    lifted(f, into=mine)
+
+    value, gradient = backprop(twin_of(f, mine), 2.5)
+
+    assert value == f(2.5)
+    assert gradient == f(2.5) / 2.5
+
+
+def test_number_read_from_a_template_is_refused(mine):
+    def f(x):
+        return float("%.12g" % x) * x
+
+    lifted(f, into=mine)
+
+    with pytest.raises(ConversionError, match="printed into"):
+        backprop(twin_of(f, mine), 2.5)

@@ -180,3 +180,34 @@ def test_values_of_drawn_calls_are_tried_for_other_functions():
     pool.add_tried(lambda pressure: pressure, [Sample((101325.0,))])
 
     assert all(call.args[0] == 101325.0 for call in drawn(heavy, pool)[:1])
+
+
+def stepped(x, angle):
+    return x * (2.0 * angle if angle <= 30 else 5.0 + angle)
+
+
+def test_argument_whose_examples_lie_on_a_jump_is_checked_beside_it():
+    found = _findings(stepped, Sample((1.5, 30.0)), Sample((2.5, 30)))
+
+    assert found["angle"] == "right"
+    assert found["-"] == "composite"
+
+
+def capped(load, level):
+    return 1 if load > level else load * np.sin(level)
+
+
+def test_constant_of_the_examples_is_not_taken_for_one_everywhere():
+    found = _findings(capped, Sample((0.9, 0.5)), Sample((0.7, 0.5)))
+
+    assert found == {"-": "composite", "load": "right", "level": "right"}
+
+
+def next_size(power):
+    return next(size for size in (1.0, 2.0, 5.0, 10.0, 1e9) if power <= size)
+
+
+def test_result_that_changes_in_steps_only_does_not_vary_beside_them():
+    found = _findings(next_size, Sample((2.0,)), Sample((5.0,)))
+
+    assert found["-"] == "composite"

@@ -34,8 +34,11 @@ __all__ = ["with_limits"]
 _APART: Final = (2e-3, 5e-4, 3.2e-5)
 _WEIGHTS: Final = (64 / 21, -8 / 3, 2 / 3, -1 / 21)
 _AGREE: Final = 1e-5
-# Of a result of so many numbers, the gradient of each is a limit of its own.
-_ONE_BY_ONE: Final = 16
+# Runs of so many nodes are kept while the gradients of several numbers are computed.
+_KEPT: Final = 20_000
+# Up to so many nodes, and of so many numbers of the result, the gradient of each is a limit of its
+# own.
+_ALONE: Final = ((300, 64), (_KEPT, 16), (np.inf, 1))
 # After so many refused gradients, values alone are asked for.
 _MOST_REFUSALS: Final = 3
 
@@ -52,6 +55,7 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     start = len(tape)
     before, tape.coincident, tape.careful = (tape.coincident, tape.careful), False, False
     result = inner(*args, **kwargs)
+    length = len(tape) - start
     met = tape.coincident or tape.careful
     tape.coincident, tape.careful = tape.coincident or before[0], tape.careful or before[1]
     if not met:
@@ -78,7 +82,8 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
     gradient: Callable[[Any], Any]
     if missing <= set(inputs):
-        gradient = _gradient_by_limits(name, again, [value for value, _ in inputs.values()], whole)
+        values = [value for value, _ in inputs.values()]
+        gradient = _gradient_by_limits(name, again, values, whole, length)
     else:
         gradient = functools.partial(_refuse, name)
     parents = tuple((place, space) for place, (_, space) in inputs.items())
@@ -178,7 +183,7 @@ def _taken_off(value: Any, tape: Any) -> Any:
 
 
 def _gradient_by_limits(
-    name: str, again: Callable[..., Any], values: list[Any], result: Any
+    name: str, again: Callable[..., Any], values: list[Any], result: Any, length: int
 ) -> Callable[[Any], list[Any]]:
     """The scaled gradient of a function at a point where its branches meet.
 
@@ -192,13 +197,18 @@ def _gradient_by_limits(
         Where it was called.
     result : object
         What it returned there.
+    length : int
+        The number of nodes that it recorded.
     """
     roots = [rooted(value) for value in values]
     at = numbers_of(roots)
     finite = np.isfinite(numbers_of(rooted(result)))
 
-    def gradient(xs: list[Any], dzdy: Any) -> tuple[Any, list[Any]]:
-        y, scaled_grad = backprop_with(again, *xs)
+    def gradient(xs: list[Any], dzdy: Any, there: bytes = b"") -> tuple[Any, list[Any]]:
+        run = runs.get(there) or backprop_with(again, *xs)
+        if there and length <= _KEPT:
+            runs[there] = run
+        y, scaled_grad = run
         dzdxs = scaled_grad(dzdy)
         return y, [dzdxs] if len(xs) == 1 else list(dzdxs)
 
@@ -207,7 +217,7 @@ def _gradient_by_limits(
             return limit_of(dzdy, nested=True)
         weights = np.where(finite, numbers_of(rooted(dzdy)), 0.0)
         used = np.flatnonzero(weights)
-        if len(used) > _ONE_BY_ONE:
+        if len(used) > next(most for longest, most in _ALONE if length <= longest):
             return limit_of(dzdy, nested=False)
         # of each number of the result alone, so that what is found is linear in dzdy
         total: Any = 0.0
@@ -218,9 +228,11 @@ def _gradient_by_limits(
                 alone[i] = limit_of(unit, nested=False)
             like = alone[i]
             total = total + weights[i] * numbers_of(like)
+        runs.clear()
         return list(with_numbers(like, iter(np.broadcast_to(total, at.shape))))
 
     alone: dict[int, list[Any]] = {}
+    runs: dict[bytes, Any] = {}  # while rows are computed, by the shift
 
     def limit_of(dzdy: Any, nested: bool) -> list[Any]:
         try:
@@ -245,7 +257,7 @@ def _gradient_by_limits(
             if len(refusals) >= _MOST_REFUSALS:
                 return (weighed(again(*xs)), unknown) if _can_be_called(again, xs) else None
             try:
-                y, dzdxs = gradient(xs, seed)
+                y, dzdxs = gradient(xs, seed, b"" if nested else shift.tobytes())
             except Exception as error:
                 try:
                     y = again(*xs)

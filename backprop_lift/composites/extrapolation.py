@@ -74,12 +74,20 @@ class Extrapolation:
             if np.all(done):
                 break
         if len(near) == 2:
+            self._compare(*near)
             self._follow_powers(*near)
 
     def _take(self, where: Any, limit: Row, error: Row, size: Row) -> None:
         self.limit = np.where(where, limit, self.limit)
         self.error = np.where(where, error, self.error)
         self.size = np.where(where, size, self.size)
+
+    def _compare(self, first: _Rung, second: _Rung) -> None:
+        """Where parabolas are steep: how far two of them, from far apart, differ."""
+        with np.errstate(all="ignore"):
+            error = np.abs(first.parabola - second.parabola) + 1e-15 * np.abs(second.a)
+            better = ~(self.error <= CONVERGED * self.size) & (error < self.error)
+            self._take(better, first.parabola, error, self.size)
 
     def _follow_powers(self, first: _Rung, second: _Rung) -> None:
         """Where parabolas are poor: the limit along a parabola in sqrt(t), or of a power < 0."""

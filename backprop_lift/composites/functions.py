@@ -17,6 +17,7 @@ from .class_reads import Asked, asking_for_classes
 from .modules import LEFT_ALONE, OPAQUE, OURS
 from .names import Names
 from .standing_in import representative
+from .templates import with_templates
 from .world import World
 
 __all__ = ["Functions"]
@@ -85,6 +86,7 @@ class Functions:
         if names is None:
             names = self.names[id(function.__globals__)] = Names(function.__globals__, self.world)
         cells = tuple([types.CellType() for _ in originals])
+        code = with_templates(function.__code__)
         body = types.FunctionType(
             code, names, function.__name__, function.__defaults__, cells or None
         )

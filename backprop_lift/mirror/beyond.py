@@ -1,7 +1,8 @@
-"""Calls that move a parameter which no example moves, made from the examples."""
+"""Calls that move a parameter which no example moves, or only across jumps, made from the examples."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from ..gradcheck.coordinates import Coordinates
 from .drawing import suggested
 from .pool import Pool, parameters_of
 
-__all__ = ["calls_moving", "with_floats"]
+__all__ = ["beside", "calls_moving", "elsewhere", "with_floats"]
 
 
 def calls_moving(
@@ -46,7 +47,7 @@ def calls_moving(
     has: Any = _value_of(sample, names, p.name)
     if has is None and p.default is not p.empty:
         has = p.default
-    values = [floats(has)] if _holds_numbers(has) else []
+    values = [floats(has), *_beside(has)] if _holds_numbers(has) else []
     if isinstance(has, (int, float)) and has is not True and has == p.default:
         values.append(0.9 * has or 0.1)  # defaults are fond of corners
     if has is None:
@@ -64,6 +65,43 @@ def calls_moving(
         if p.default is None:
             for other in given:
                 yield _given(with_it, names, other, None, p.name)
+
+
+def _beside(value: Any) -> Iterator[Any]:
+    """Values a little larger and smaller: examples are fond of where a formula changes."""
+    for part in (0.013, -0.013):
+        yield _scaled(value, functools.partial(_changed, part))
+
+
+def beside(sample: Sample) -> Sample:
+    """A call like another with all its floats a little larger."""
+    change = functools.partial(_changed, 0.013)
+    return _mapped(sample, lambda value: _scaled(value, change, integers=False))
+
+
+def _changed(part: float, row: Any) -> Any:
+    return np.where(row == 0, part, (1 + part) * row)
+
+
+def elsewhere(sample: Sample, rng: np.random.Generator) -> Sample:
+    """A call like another with all its numbers other ones of their size; floats for integers."""
+    return _mapped(
+        sample,
+        lambda value: _scaled(value, lambda row: row * rng.uniform(0.2, 2.0, row.shape)),
+    )
+
+
+def _scaled(value: Any, change: Callable[[Any], Any], integers: bool = True) -> Any:
+    here = Coordinates(value, integers=integers)
+    if isinstance(value, bool) or not len(here):
+        return value
+    return here.rebuilt(change(here.vector))
+
+
+def _mapped(sample: Sample, change: Callable[[Any], Any]) -> Sample:
+    args = tuple(map(change, sample.args))
+    settings = {name: change(value) for name, value in sample.settings.items()}
+    return Sample(args, settings, sample.origin)
 
 
 def _may_be(p: inspect.Parameter, result: Any) -> bool:
@@ -94,14 +132,9 @@ def _holds_numbers(value: Any) -> bool:
 
 def floats(value: Any) -> Any:
     """A value with floats for all its integers."""
-    if isinstance(value, bool):
-        return value
-    here = Coordinates(value, integers=True)
-    return here.rebuilt(here.vector) if len(here) else value
+    return _scaled(value, lambda row: row)
 
 
 def with_floats(sample: Sample) -> Sample:
     """A call with floats for all its integers."""
-    args = tuple(map(floats, sample.args))
-    settings = {name: floats(value) for name, value in sample.settings.items()}
-    return Sample(args, settings, sample.origin)
+    return _mapped(sample, floats)

@@ -17,7 +17,7 @@ from ..gradcheck.calls import TimeIsUp, copied, limited, quiet
 from ..gradcheck.coordinates import Coordinates
 from ..gradcheck.leaves import parts
 from ..gradcheck.verdicts import Outcome
-from .beyond import calls_moving, with_floats
+from .beyond import beside, calls_moving, elsewhere, with_floats
 from .drawing import drawn
 from .effort import effort, how_many
 from .ledger import FAILED, Finding
@@ -36,6 +36,8 @@ _FEWEST: Final = 4
 _MOST: Final = 40
 # Seconds that a drawn call may take; it is made hundreds of times.
 _QUICK: Final = 0.05
+# Drawn calls in which a function without floats is looked at besides each of its examples.
+_ELSEWHERE: Final = 6
 # Parameters that steer a computation and are no part of its mathematics.
 _STEERING: Final = re.compile(r"^(.*tol|max_?iter|maxfun|eps|n_?iter.*|seed|n|num|order|degree)$")
 
@@ -171,6 +173,18 @@ class _Judge:
             if all(map(_is_plain_data, given)):
                 return [self._whole("noGrad", "no example gives it a number")]
         results += map(self._result, map(with_floats, self.samples[:3]))
+        if not any(r is not _FAILED and _holds_numbers(r, integers=False) for r in results):
+            # a constant beyond some limit, such as 0 or 1, may be all that the examples have met
+            rng = np.random.default_rng(0)
+            tried = [elsewhere(s, rng) for s in self.samples[:3] for _ in range(_ELSEWHERE)]
+            there = [self._result(sample, 10 * _QUICK) for sample in tried]
+            results += there
+            with_some = [
+                sample
+                for sample, result in zip(tried, there, strict=True)
+                if result is not _FAILED and _holds_numbers(result, integers=False)
+            ]
+            self.samples = [*with_some[:3], *self.samples]
         if not all(r is _FAILED or _is_plain_data(r) for r in results) or any(
             r is not _FAILED and _holds_numbers(r, integers=False) for r in results
         ):
@@ -196,9 +210,9 @@ class _Judge:
         limit = self._limit()
         report = check(self.function, samples, limit=limit, seconds=self.seconds, entry=entry)
         if samples is not None and _is_in_doubt(report) and self._has_time():
-            more = drawn(self.original, self.pool)
+            more = [*map(beside, samples[:2]), *drawn(self.original, self.pool)]
             if more:
-                again = check(self.function, more, limit=4, seconds=self.seconds, entry=entry)
+                again = check(self.function, more, limit=6, seconds=self.seconds, entry=entry)
                 report.extend(again)
         arguments = self._arguments(report)
         refusal = _refusal(report, status)
@@ -218,7 +232,12 @@ class _Judge:
         if status == "composite":
             good = {o.sample for o in report.outcomes if o.verdict == "right"}
             self.samples = [report.samples[i] for i in sorted(good)] or self.samples
-            arguments += self._beyond(entry, {finding.argument for finding in arguments})
+            jump = {finding.argument for finding in arguments if finding.verdict == "edge"}
+            tested = {finding.argument for finding in arguments} - jump
+            found = {finding.argument: finding for finding in self._beyond(entry, tested)}
+            told = {name for name, f in found.items() if f.verdict in ("right", "flat")}
+            arguments = [finding for finding in arguments if finding.argument not in told]
+            arguments += [found[name] for name in found if name in told or name not in jump]
         return [whole, *arguments]
 
     def _arguments(self, report: Report) -> list[Finding]:
@@ -242,7 +261,7 @@ class _Judge:
         )  # fmt: skip
 
     def _beyond(self, entry: Entry, tested: set[str]) -> list[Finding]:
-        """Parameters that no sample moves, tried with values that suit them."""
+        """Parameters that no sample moves to any effect, tried with values that suit them."""
         found = []
         begun = time.process_time()
         for p in parameters_of(self.function):
@@ -334,7 +353,8 @@ def _refusal(report: Report, status: str) -> str:
         return f"{FAILED}: {failure}"
     if report.right:
         return ""
-    flat = all(o.analytic == 0.0 == o.numeric for o in report.outcomes)
+    told = [o for o in report.outcomes if o.verdict != "edge"]
+    flat = bool(told) and all(o.analytic == 0.0 == o.numeric for o in told)
     if report.outcomes and (flat or status == "locally constant"):
         return ""  # a result that does not vary, and a twin that says so
     if report.refusals:

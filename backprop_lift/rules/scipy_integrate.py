@@ -20,6 +20,7 @@ from scipy import integrate, special
 
 from .._bvar import has_bvar, youngest
 from .._lift import lifted, no_grad
+from ..errors import LiftError
 from . import _scipy_initial_values, _scipy_samples  # noqa: F401 - they register
 from ._implicit import on_plain_values, plain, settled
 from ._integration import Function, Watched, args_of, refused, same_gradient, twin_by_name
@@ -151,7 +152,12 @@ def _by_rule(f: Function, on_plain: Function, a: Any, b: Any, rule: _Rule, value
     float, BVar or None
         `value`, with its derivative.
     """
-    terms = _terms(on_plain, plain(a), plain(b), *rule[:2])
+    try:
+        terms = _terms(on_plain, plain(a), plain(b), *rule[:2])
+    except (ArithmeticError, ValueError) as error:  # at a node so near to the end
+        if isinstance(error, LiftError):
+            raise
+        return None
     if not abs(math.fsum(terms) - value) <= 1e-8 * math.fsum(map(abs, terms)):
         return None
     nodes, fine, coarse = (array.tolist() for array in rule)
@@ -237,6 +243,11 @@ def _differentiable(f: Function, on_plain: Function, a: Any, b: Any, settings: A
     sign = 1.0
     if low > high:
         a, b, low, high, sign = b, a, high, low, -1.0
+    if low == high:
+        middle = settled(f((a + b) / 2))
+        if not np.isfinite(plain(middle)):
+            raise refused(integrate.quad, "the integrand is infinite where the range begins")
+        return value + (b - a) * middle
     starts, ends = info["alist"][: info["last"]], info["blist"][: info["last"]]
     if np.isfinite(low) and np.isfinite(high) and low < high:
         starts, ends = (starts - low) / (high - low), (ends - low) / (high - low)
