@@ -24,6 +24,7 @@ __all__ = [
     "array_of",
     "by_hand",
     "calls",
+    "cast_to",
     "is_discrete",
     "named",
     "numbered",
@@ -33,6 +34,7 @@ __all__ = [
     "rows_of",
     "scattered",
     "shape_of",
+    "with_cast",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,6 +65,12 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def is_discrete(dtype: Any) -> bool:
     """Is a result of this dtype locally constant? None stands for a dtype that is kept."""
     return dtype is not None and np.dtype(dtype).kind not in "fc"
+
+
+def cast_to(a: Any, dtype: Any) -> Any:
+    """What a function of this dtype sees of `a`: of complex numbers the real parts, if it is real."""
+    drops = dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(a)
+    return np.real(a) if drops else a
 
 
 def numbered(a: Any) -> Any:
@@ -158,3 +166,13 @@ def refuse_out(original: Any, out: Any) -> None:
             f"{dotted_name(original)} was given a BVar, and out= to write its result into.",
             "Leave out= away and use the result.",
         )
+
+
+def with_cast(draw: Samples) -> Samples:
+    """Samples, and a call in which ``dtype=`` drops the imaginary parts of complex numbers."""
+
+    def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+        z = rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3))
+        return [*draw(rng), (z, {"axis": 1, "dtype": float})]
+
+    return samples

@@ -372,7 +372,10 @@ def _moment(name: str, dist: Any, args: Any, kwds: Any) -> Any:
     if not (has_bvar(args) or has_bvar(kwds)):
         return getattr(stats.rv_continuous, name)(dist, *args, **kwds)
     shapes, loc, scale = dist._parse_args(*args, **kwds)
-    return _MOMENTS[name](dist, *(tuple(map(settled, shapes)), settled(loc), settled(scale)))
+    found = _MOMENTS[name](dist, *(tuple(map(settled, shapes)), settled(loc), settled(scale)))
+    # A variance does not depend on the location, but has an element for each.
+    shape = np.broadcast_shapes(*(np.shape(plain(given)) for given in (*shapes, loc, scale)))
+    return found if np.shape(plain(found)) == shape else np.broadcast_to(found, shape)
 
 
 def _median(dist: Any, *args: Any, **kwds: Any) -> Any:
@@ -393,7 +396,11 @@ def _public_moment(name: str) -> None:
     def twin(self: Any, *args: Any, **kwds: Any) -> Any:
         return _moment(name, self, args, kwds)
 
-    samples = [(stats.norm, 0.3, 1.2), (stats.weibull_min, 2.3, 0.3, 1.2)]
+    samples = [
+        (stats.norm, 0.3, 1.2),
+        (stats.weibull_min, 2.3, 0.3, 1.2),
+        (stats.gamma, np.array([[2.3, 1.1, 3.2]]), np.array([[0.3], [0.4]]), np.full((2, 3), 1.2)),
+    ]
     lifted(twin=twin, wrt=("args",), samples=samples)(original)
 
 

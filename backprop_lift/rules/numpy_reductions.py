@@ -22,10 +22,12 @@ from ._arrays import (
     array_of,
     by_hand,
     calls,
+    cast_to,
     is_discrete,
     plain,
     rows_of,
     shape_of,
+    with_cast,
 )
 from .numpy_shapes import astype
 
@@ -448,7 +450,7 @@ def _product_of_others(rows: Any) -> Any:
 
 
 def _prod_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, initial: Any, where: Any) -> Any:
-    a = array_of(a)
+    a = cast_to(array_of(a), dtype)
     if is_discrete(dtype) or not np.size(a):
         return ZERO
     factors = np.where(where, a, 1.0) if _given(where) else a
@@ -459,14 +461,16 @@ def _prod_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, initial: Any, where: An
 
 
 _PRODUCTS = ((1, {"initial": 1.5}), *_REDUCED[:-1])
-lifted(grad=_prod_grad, ignores=("keepdims",), complex=True, samples=calls(*_PRODUCTS))(np.prod)
+lifted(grad=_prod_grad, ignores=("keepdims",), complex=True, samples=with_cast(calls(*_PRODUCTS)))(
+    np.prod
+)
 lifted(
     grad=lambda dzdy, a, axis, dtype, initial, where: _prod_grad(
         dzdy, a, axis, dtype, initial, _without_nan(a, where)
     ),
     ignores=("keepdims",),
     complex=True,
-    samples=calls(*_PRODUCTS, nans=True),
+    samples=with_cast(calls(*_PRODUCTS, nans=True)),
 )(np.nanprod)
 
 
