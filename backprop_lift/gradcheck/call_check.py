@@ -218,7 +218,9 @@ class CallCheck:
             for text in found:
                 self._problem("contract", text)
             if self.alone:
-                for text in unread_problems(call, self.twin, self.run, scaled_grad, weights):
+                for text in unread_problems(
+                    call, self.twin, self.run, scaled_grad, weights, gradient
+                ):
                     self._problem("contract", text)
                 for text in same_numbers_problems(call, self.twin, self.run, weights, gradient):
                     self._problem("contract", text)

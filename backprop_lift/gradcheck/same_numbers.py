@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .calls import Call, coordinates_like
+from .calls import Call, coordinates_like, copied
 from .contracts import agree
 from .coordinates import Coordinates
 
@@ -132,7 +132,7 @@ def _gradient(
     like = call.result
     assert like is not None
     try:
-        plain = coordinates_like(as_given(call.function)(*xs), like)
+        plain = coordinates_like(as_given(call.function)(*map(copied, xs)), like)
         expected = coordinates_like(call.plain(call.origin), like)
         if plain is None or expected is None or not np.allclose(
             plain, expected, rtol=1e-9, atol=0.0, equal_nan=True

@@ -151,7 +151,35 @@ def distinct(samples: Iterable[Sample], limit: int, each: int = 3) -> list[Sampl
         if count < each:
             rounds[count].append(sample)
             seen[kind] = count + 1
+    if len(rounds[0]) > limit:
+        return _covering(rounds[0], limit)
     return [sample for found in rounds for sample in found][:limit]
+
+
+def _covering(samples: list[Sample], limit: int) -> list[Sample]:
+    """As many samples as wanted, that show as much as may be: each next one adds most of what is new.
+
+    What they show is the kind of numbers and the count of axes of each argument, and each option.
+    """
+    left = [(sample, _traits(sample)) for sample in samples]
+    seen: set[Any] = set()
+    chosen: list[Sample] = []
+    while left and len(chosen) < limit:
+        k = max(range(len(left)), key=lambda k: (len(left[k][1] - seen), -k))
+        sample, traits = left.pop(k)
+        seen |= traits
+        chosen.append(sample)
+    return chosen
+
+
+def _traits(sample: Sample) -> set[Any]:
+    found: set[Any] = set()
+    for place, value in (*enumerate(sample.args), *sample.settings.items()):
+        if isinstance(value, np.ndarray):
+            found |= {(place, value.dtype.kind), (place, value.ndim)}
+        else:
+            found.add((place, repr(_shape(value))))
+    return found
 
 
 def perturbed(sample: Sample, rng: np.random.Generator, *, relative: float = 0.05) -> Sample:

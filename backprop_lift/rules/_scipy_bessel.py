@@ -19,7 +19,7 @@ from scipy import special
 from .._lift import lifted
 from .._registry import twin_of
 from ._matrices import conj
-from ._slopes import Partials, Slope, safe_ratio, within
+from ._slopes import Partials, Slope, and_also, safe_ratio, within
 
 __all__: list[str] = []
 
@@ -172,7 +172,7 @@ for _original in (
 ):  # fmt: skip
     lifted(
         derivative={"z": _derivative_slope(_original)},
-        samples=within(1.3, (0.5, 4), complex=True),
+        samples=and_also(within(1.3, (0.5, 4), complex=True), (1.3, 2.1, 2)),
     )(_original)
 
 

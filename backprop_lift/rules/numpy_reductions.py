@@ -412,13 +412,19 @@ _EXTREMES = (
 
 
 def _with_copies(draw: Samples) -> Samples:
-    """Samples where elements that do not count equal the extreme."""
+    """Samples where elements that do not count equal the extreme, and where some that do tie."""
 
     def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         found = draw(rng)
         a = found[0][0].copy()
         a[:, 1] = a[:, 0]
-        return [*found, (a, 1, {"where": _MASK, "initial": 0.1})]
+        tied = np.array([[-1.5, 2.5, 0.5, 2.5, -1.5], [0.5, 1.5, 1.5, -2.0, 0.5]])
+        return [
+            *found,
+            (a, 1, {"where": _MASK, "initial": 0.1}),
+            (tied, 1),
+            (tied, 1, {"initial": 0.5}),
+        ]
 
     return samples
 
