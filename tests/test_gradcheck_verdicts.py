@@ -635,6 +635,16 @@ def test_check_does_not_excuse_what_jumps_at_a_tie_as_rounding():
     assert report.verdict == "wrong"
 
 
+def test_check_does_not_accuse_a_gradient_that_cancels_to_rounding():
+    cosine = pytest.importorskip("scipy.spatial.distance").cosine
+    u = np.array([1.34653104, 0.68561608, 0.27375234, 0.22974974])
+
+    report = check_sample(cosine, Sample((u, u.copy())))
+
+    assert not list(report.failures())
+    assert not report.problems
+
+
 def test_check_does_not_call_what_is_left_of_larger_numbers_right():
     @rule(grad=lambda dzdy, x, small: (dzdy, 0.9 * dzdy))
     def shifted(x, small):

@@ -192,10 +192,11 @@ def _along_axes(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
 # Variances
 
 
-def _deviation(a: Any, axis: Any, where: Any, mean: Any) -> Any:
+def _deviation(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> Any:
     a = array_of(a)
     if mean is _LEFT_AWAY:
-        mean = np.mean(a, axis=axis, keepdims=True, where=where if _given(where) else True)
+        where_all = where if _given(where) else True
+        mean = np.mean(cast_to(a, dtype), axis=axis, keepdims=True, where=where_all)
     return _only(where, a - mean)
 
 
@@ -217,8 +218,10 @@ def _var_grad(
 ) -> Any:
     if is_discrete(dtype):
         return ZERO
-    share = _kept(dzdy, a, axis) / _degrees(a, axis, where, ddof, correction)
-    return _only(where, 2 * share * _deviation(a, axis, where, mean))  # a share may be infinite
+    real = np.real(dzdy) if np.iscomplexobj(dzdy) else dzdy  # a variance is, whatever its dtype
+    share = _kept(real, a, axis) / _degrees(a, axis, where, ddof, correction)
+    deviation = _deviation(a, axis, dtype, where, mean)
+    return _only(where, 2 * share * deviation)  # a share may be infinite
 
 
 def _std_grad(
@@ -291,6 +294,7 @@ def _varied(*, nans: bool) -> Samples:
         ),
         (a, 1, {"mean": rng.normal(size=(2, 1, 4)), "correction": 0.5}),
         *draw(rng),
+        *((a[0] * (1 - 0.5j) + 0.3j, 1, {"dtype": dtype}) for dtype in (float, complex)),
     ]
 
 
