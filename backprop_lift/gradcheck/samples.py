@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -182,10 +182,17 @@ def _traits(sample: Sample) -> set[Any]:
     return found
 
 
-def perturbed(sample: Sample, rng: np.random.Generator, *, relative: float = 0.05) -> Sample:
+def perturbed(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    relative: float = 0.05,
+    places: Collection[Any] | None = None,
+) -> Sample:
     """A call like another, with its real and complex numbers moved a little.
 
-    Integers, strings and options stay. A number moves by `relative` of its size, one that is zero
+    Those of some arguments only, if `places` names these as `moving_places` does: an object, or
+    the knots of a spline, may not be what they are any more. Integers, strings and options stay. A number moves by `relative` of its size, one that is zero
     by `relative` of the largest beside it.
     """
 
@@ -196,10 +203,13 @@ def perturbed(sample: Sample, rng: np.random.Generator, *, relative: float = 0.0
         step = relative * here.scales() * rng.uniform(0.2, 1.0, len(here))
         return here.rebuilt(here.vector + step * rng.choice([-1.0, 1.0], len(here)))
 
+    def is_free(place: Any) -> bool:
+        return places is None or place in places
+
     origin = sample.origin if sample.origin.startswith("near ") else f"near {sample.origin}"
     return Sample(
-        tuple(moved(value) for value in sample.args),
-        {name: moved(value) for name, value in sample.settings.items()},
+        tuple(moved(v) if is_free(("args", i)) else v for i, v in enumerate(sample.args)),
+        {k: moved(v) if is_free(("settings", k)) else v for k, v in sample.settings.items()},
         origin,
         sample.wrt,
     )

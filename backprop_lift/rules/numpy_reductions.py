@@ -426,7 +426,6 @@ def _with_copies(draw: Samples) -> Samples:
         return [
             *found,
             (a, 1, {"where": _MASK, "initial": 0.1}),
-            (tied, 1),
             (tied, 1, {"initial": 0.5}),
         ]
 

@@ -355,7 +355,7 @@ for _original, _grad in {
 
 
 def _operands(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    return [(1.3, 0.7), (rng.uniform(0.5, 2, size=(2, 3)), rng.uniform(0.5, 2, size=3))]
+    return [(1.3, 0.7), (rng.uniform(0.5, 2, size=(2, 3)), rng.uniform(0.5, 2, size=(2, 3)))]
 
 
 for _original in (

@@ -200,6 +200,7 @@ lifted(twin=_norm, samples=_norm_samples)(sl.norm)
 lifted(twin=_svdvals, samples=rectangular_samples)(sl.svdvals)
 lifted(
     twin=_pinv,
+    wrt=("a",),
     samples=lambda rng: [
         *rectangular_samples(rng),
         (np.diag([3.0, 2.0, 0.5]) + 0.1 * rng.normal(size=(3, 3)), {"rtol": 0.3}),
