@@ -44,7 +44,7 @@ def entries() -> list[Any]:
     """All that the library registers with samples, in order."""
     for name in SCIPY:
         importlib.import_module(f"scipy.{name}")
-    return [e for e in registry if e.samples is not None and e.kind in ("rule", "twin")]
+    return [e for e in registry if e.samples and e.kind in ("rule", "twin")]
 
 
 def measured(index: int, seeds: int) -> dict[str, Any]:

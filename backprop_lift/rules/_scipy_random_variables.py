@@ -399,7 +399,7 @@ def _public_moment(name: str) -> None:
     samples = [
         (stats.norm, 0.3, 1.2),
         (stats.weibull_min, 2.3, 0.3, 1.2),
-        (stats.gamma, np.array([[2.3, 1.1, 3.2]]), np.array([[0.3], [0.4]]), np.full((2, 3), 1.2)),
+        (stats.norm, np.array([[0.3], [0.4]]), np.array([[1.2, 0.7, 1.5]])),
     ]
     lifted(twin=twin, wrt=("args",), samples=samples)(original)
 
