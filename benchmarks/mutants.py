@@ -10,8 +10,10 @@ import argparse
 import collections
 import concurrent.futures
 import importlib
+import json
 import multiprocessing
 import os
+import pathlib
 import time
 from typing import Any
 
@@ -42,7 +44,7 @@ def entries() -> list[Any]:
     """All that the library registers with samples, in order."""
     for name in SCIPY:
         importlib.import_module(f"scipy.{name}")
-    return [e for e in registry if e.samples is not None and e.kind in ("rule", "twin")]
+    return [e for e in registry if e.samples and e.kind in ("rule", "twin")]
 
 
 def measured(index: int, seeds: int) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def measured(index: int, seeds: int) -> dict[str, Any]:
         if entry.kind == "rule" and report.verdict == "wrong" and not _is_raised(report)
     )
     return {
+        "name": entry.name,
         "kind": entry.kind,
         "counts": {
             "caught by the samples": len(found.caught),
@@ -91,23 +94,40 @@ def main() -> None:
     parser.add_argument("--rules", type=int, default=0, help="how many, spread evenly; 0 for all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true", help="print every mutant not caught at once")
+    parser.add_argument(
+        "--keep", type=pathlib.Path, help="a file of what is measured; what is in it is not again"
+    )
     given = parser.parse_args()
     started = time.perf_counter()
     count = len(entries())
     step = max(count // given.rules, 1) if given.rules else 1
     chosen = list(range(0, count, step))[: given.rules or None]
     context = multiprocessing.get_context("spawn")
-    found = []
+    names = [entry.name for entry in entries()]
+    found = kept(given.keep, {names[index] for index in chosen})
+    known = {one["name"] for one in found}
+    chosen = [index for index in chosen if names[index] not in known]
     with concurrent.futures.ProcessPoolExecutor(
         given.jobs, mp_context=context, initializer=_silence
     ) as pool:
         for one in pool.map(measured, chosen, [given.seeds] * len(chosen)):
             found.append(one)
+            if given.keep is not None:
+                with given.keep.open("a") as file:
+                    file.write(json.dumps(one) + "\n")
             for line in [*one["alarms"], *([one["text"]] if given.list and one["text"] else [])]:
                 print(line, flush=True)
     for kind, title in (("rule", "rules"), ("twin", "twins written by hand")):
         show(title, [one for one in found if one["kind"] == kind], given.seeds)
     print(f"{time.perf_counter() - started:.0f} s with {given.jobs} processes")
+
+
+def kept(path: pathlib.Path | None, names: set[str]) -> list[dict[str, Any]]:
+    """What an interrupted run has measured already of these entries."""
+    if path is None or not path.exists():
+        return []
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return [one for one in found if one["name"] in names]
 
 
 def show(title: str, found: list[dict[str, Any]], seeds: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from backprop_lift import BVar, backprop, const_var, grad_bp, value_of
+from backprop_lift import BVar, backprop, backprop_with, const_var, grad_bp, value_of
 from backprop_lift.errors import ConversionError, LiftError, NoGradientError, TapeError
 
 
@@ -184,6 +184,14 @@ def test_power_with_a_constant_exponent_takes_no_logarithm():
 def test_power_with_three_arguments_is_refused():
     with pytest.raises(TypeError):
         grad_bp(lambda x: pow(x, 2, 5), 3)
+
+
+def test_negative_base_to_a_fraction_differentiates_by_the_exponent():
+    y, scaled_grad = backprop_with(lambda n: (-2.0) ** n, 0.52)
+
+    expected = (np.conj(1.0 - 2.0j) * y * (np.log(2.0) + 1j * np.pi)).real
+
+    assert np.isclose(scaled_grad(1.0 - 2.0j), expected)
 
 
 def test_negative_base_to_a_fraction_is_complex_as_in_python():

@@ -391,6 +391,25 @@ def test_mutation_proves_that_a_factor_of_one_is_no_mistake():
     assert not report.unreached
 
 
+def _half_angle_grad(dzdy, x):
+    return dzdy * np.cos(x) if x < 30 * 0.1 else dzdy * (1 - 2 * np.sin(x / 2) ** 2)
+
+
+def test_mutation_proves_that_what_chooses_between_equal_formulas_is_no_mistake():
+    own = Registry()
+
+    def sine(x):
+        return np.sin(x)
+
+    lifted(grad=_half_angle_grad, samples=[(0.7,), (5.1,)], into=own)(sine)
+
+    report = check_mutants(sine, entry=own[sine])
+    proofs = {mutant.text: proof for mutant, proof in report.equivalent}
+
+    assert "calls that evaluate it" in proofs["30"]
+    assert not report.missed
+
+
 def test_mutation_proves_that_what_is_zero_cannot_be_wrong():
     report = alone(
         lambda x, y: x * 3.0,

@@ -63,6 +63,25 @@ def test_distinct_samples_are_one_of_each_kind_first():
     assert distinct(samples, 3) == [samples[0], samples[2], samples[3]]
 
 
+def test_distinct_samples_show_what_comes_last_where_there_are_too_many():
+    shapes = [Sample((np.zeros(n),)) for n in range(1, 10)]
+    late = [Sample((np.zeros(3, complex),)), Sample((np.zeros(3),), {"axis": 0})]
+
+    found = distinct([*shapes, *late], 4)
+
+    assert [s.args[0].dtype.kind for s in found].count("c") == 1
+    assert [s.settings for s in found if s.settings] == [{"axis": 0}]
+
+
+def test_perturbed_sample_keeps_what_is_not_to_move():
+    given = Sample((np.array([1.0, 2.0]), [0.5, 0.5]), {"scale": 3.0})
+
+    found = perturbed(given, np.random.default_rng(0), places=[("args", 0)])
+
+    assert not np.array_equal(found.args[0], given.args[0])
+    assert (found.args[1], found.settings) == ([0.5, 0.5], {"scale": 3.0})
+
+
 @pytest.fixture
 def package():
     source = '''

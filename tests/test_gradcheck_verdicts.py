@@ -637,6 +637,23 @@ def test_check_finds_a_rule_that_is_wrong_for_one_value_given_twice():
     assert "one value given for both u and v" in str(report)
 
 
+def _powers_grad(dzdy, x):
+    square, cube = dzdy
+    return square * 2 * x + cube * 3 * x**2 * (1.0 if square else 1.1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_check_finds_a_rule_that_is_wrong_where_one_output_alone_is_read(seed):
+    @rule(grad=_powers_grad)
+    def powers(x):
+        return x**2, x**3
+
+    report = checked(powers, 1.5, seed=seed)
+
+    assert report.verdict == "wrong"
+    assert "do not add up" in str(report)
+
+
 def test_check_does_not_excuse_what_jumps_at_a_tie_as_rounding():
     @rule(grad=lambda dzdy, x, result: dzdy * (x == result) / np.sum(x == result))
     def largest_but_first(x):
@@ -645,6 +662,16 @@ def test_check_does_not_excuse_what_jumps_at_a_tie_as_rounding():
     report = checked(largest_but_first, np.array([3.0, 1.0, 3.0]))
 
     assert report.verdict == "wrong"
+
+
+def test_check_does_not_accuse_a_gradient_that_cancels_to_rounding():
+    cosine = pytest.importorskip("scipy.spatial.distance").cosine
+    u = np.array([1.34653104, 0.68561608, 0.27375234, 0.22974974])
+
+    report = check_sample(cosine, Sample((u, u.copy())))
+
+    assert not list(report.failures())
+    assert not report.problems
 
 
 def test_check_does_not_call_what_is_left_of_larger_numbers_right():

@@ -397,3 +397,92 @@ def test_special_function_has_the_right_slope_at_the_edge(f, given, expected):
 )
 def test_special_function_of_two_arguments_has_the_right_slopes_at_the_edge(f, given, expected):
     assert grad_bp(f, *given) == pytest.approx(expected, rel=1e-9)
+
+
+# What solvers tell beside their solution
+
+
+T = np.linspace(0.1, 3.0, 8)
+
+
+def decay(t, a, b):
+    return a * np.exp(-b * t)
+
+
+def misfit(p, y):
+    return y - decay(T, *p)
+
+
+def valley(p, a):
+    return (p[0] - a) ** 2 + (p[1] - 0.3 * p[0]) ** 4 + p[1] ** 2
+
+
+def line(p, a):
+    return [p[0] + 0.5 * p[1] - a, p[0] ** 3 - p[1] - 0.3]
+
+
+MEASURED = decay(T, 2.1, 1.3) + 0.001 * np.sin(9 * T)
+
+
+@pytest.mark.parametrize(
+    "residuals",
+    [
+        lambda y: solved(optimize.leastsq, misfit, [2.0, 1.0], (y,), full_output=True)[2]["fvec"],
+        lambda y: solved(optimize.curve_fit, decay, T, y, [2.0, 1.0], full_output=True)[2]["fvec"],
+    ],
+)
+def test_fit_differentiates_the_residuals_that_it_tells_of(residuals):
+    assert check_grad(residuals, MEASURED).right
+
+
+@pytest.mark.parametrize(
+    ("told", "given"),
+    [
+        (lambda y: solved(optimize.leastsq, misfit, [2.0, 1.0], (y,), full_output=True)[2]["qtf"],
+         MEASURED),
+        (lambda y: solved(optimize.curve_fit, decay, T, y, [2.0, 1], full_output=True)[2]["fjac"],
+         MEASURED),
+        (lambda a: solved(optimize.fsolve, line, [1.0, 1], (a,), full_output=True)[1]["fjac"], 1.1),
+        (lambda a: solved(optimize.fmin_bfgs, valley, [1.0, 1.0], None, (a,), full_output=True,
+                          disp=False)[3], 1.1),
+    ],
+)  # fmt: skip
+def test_solver_refuses_what_depends_on_its_steps(told, given):
+    with pytest.raises(NoGradientError, match=r"depends on the solver|can be differentiated"):
+        grad_bp(told, given)
+
+
+# Splines beyond their ends
+
+
+@pytest.mark.parametrize("der", [0, 1, 2])
+@pytest.mark.parametrize("ext", [0, 1, 3])
+def test_splev_differentiates_as_it_continues_beyond_the_ends(der, ext):
+    tck = interpolate.splrep(NODES, DATA)
+
+    report = check_grad(interpolate.splev, np.array([-0.5, 1.5, 4.9]), tck, der, ext)
+
+    assert report.right
+
+
+# Moments of arrays of distributions
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "std", "entropy"])
+def test_moment_has_an_element_for_each_location(name):
+    moment = twin_of(getattr(stats.rv_continuous, name))
+    where = np.array([0.3, 0.4, 0.5])
+
+    y, _ = backprop(lambda scale: moment(stats.norm, where, scale), 1.2)
+
+    assert np.allclose(y, getattr(stats.norm, name)(where, 1.2))
+    assert np.shape(y) == (3,)
+
+
+# Scaled functions off the real axis
+
+
+def test_scaled_airy_functions_differentiate_on_either_side_of_their_scale():
+    z = np.array([1.3 + 0.5j, -1.0 + 2.0j, 2.0 - 1.0j, -1.0 - 0.5j])
+
+    assert check_grad(special.airye, z).right

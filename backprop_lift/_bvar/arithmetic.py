@@ -46,7 +46,9 @@ def _by_base(dzdy: Any, x: Any, n: Any) -> Any:
 
 def _by_exponent(dzdy: Any, x: Any, result: Any) -> Any:
     base = np.where(np.equal(value_of(x), 0), 1.0, x)  # 0 ** n is flat in n
-    if np.any(np.less(value_of(base), 0)) and not is_complex(result):
+    if is_complex(result):
+        base = base + 0j  # Python takes a negative number to a fractional power, too
+    elif np.any(np.less(value_of(base), 0)):
         base = np.where(np.less(value_of(base), 0), np.nan, base)
     return dzdy * conj(result * np.log(base))
 

@@ -86,7 +86,7 @@ class Functions:
         if names is None:
             names = self.names[id(function.__globals__)] = Names(function.__globals__, self.world)
         cells = tuple([types.CellType() for _ in originals])
-        code = with_templates(function.__code__)
+        code = with_templates(code)
         body = types.FunctionType(
             code, names, function.__name__, function.__defaults__, cells or None
         )

@@ -218,9 +218,13 @@ class CallCheck:
             for text in found:
                 self._problem("contract", text)
             if self.alone:
-                for text in unread_problems(call, self.twin, self.run, scaled_grad, weights):
+                for text in unread_problems(
+                    call, self.twin, self.run, scaled_grad, weights, gradient
+                ):
                     self._problem("contract", text)
-                for text in same_numbers_problems(call, self.twin, self.run, weights, gradient):
+                for text in same_numbers_problems(
+                    call, self.twin, self.run, weights, gradient, lambda: self._rounding
+                ):
                     self._problem("contract", text)
                 if len(call.places) > 1:
                     self._check_alone(gradient)
@@ -270,11 +274,15 @@ class CallCheck:
             if there is not None and np.isfinite(there).all():
                 found.append(there * scales)
         # Not against the call itself: a mistake that shows there alone is no rounding.
-        if len(found) < 3:
-            return np.zeros_like(scales)
-        largest = float(np.ptp(found, axis=0).max())
-        whole = float(np.abs(found).max())
-        return (largest if largest <= _PART * whole else 0.0) / scales
+        # Aside, where it does not cancel, a gradient shows the size of what is added up.
+        there = self._gradient_at(call.origin * (1.0 + rng.uniform(0.01, 0.1, len(scales))))
+        size = 0.0 if there is None else float(np.nanmax(np.abs(there * scales), initial=0.0))
+        largest = 4 * eps * size
+        if len(found) > 2:
+            spread = float(np.ptp(found, axis=0).max())
+            if spread <= max(_PART * float(np.abs(found).max()), 1e-9 * size):
+                largest = max(largest, spread)
+        return largest / scales
 
     def _gradient_at(self, vector: Vector) -> Vector | None:
         """The rule's gradient at other coordinates, or None where it has none."""

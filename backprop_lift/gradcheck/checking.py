@@ -165,8 +165,9 @@ def check(
         if _wants_another(one):
             # Examples are fond of zeros, ones and corners; a step aside there is evidence.
             rng = np.random.default_rng((seed, index))
+            moving = _moving(f, sample, entry)
             for _ in range(2):
-                again = check_sample(f, perturbed(sample, rng), **options)
+                again = check_sample(f, perturbed(sample, rng, places=moving), **options)
                 if not _wants_another(again):
                     report.extend(again)
                     break
@@ -178,6 +179,14 @@ def check(
     if not found:
         report.problems.append(Problem("untold", "there is no sample"))
     return report
+
+
+def _moving(f: Any, sample: Sample, entry: Entry | None) -> list[Any] | None:
+    """The places of the arguments that move, where a rule says which."""
+    wrt = sample.wrt or (entry.wrt or None if entry is not None else None)
+    if wrt is None:
+        return None
+    return [place for _, place in moving_places(f, sample, wrt, entry=entry)]
 
 
 def _second_order_problems(

@@ -260,6 +260,7 @@ def unread_problems(
     run: Callable[..., Any],
     scaled_grad: Callable[[Any], Any],
     weights: Vector,
+    gradient: Vector,
 ) -> Iterator[str]:
     """What changes where one output is read, and nothing reads the others.
 
@@ -271,13 +272,17 @@ def unread_problems(
     scaled_grad : callable
         Of all outputs together.
     weights : ndarray, shape (m,)
+        Coordinates of the cotangent that gave `gradient`.
+    gradient : ndarray, shape (n,)
     """
     result = call.result
     assert result is not None
+    total, size = np.zeros_like(gradient), np.abs(gradient)
     for leaf in result.leaves[:_OUTPUTS] if len(result.leaves) > 1 else ():
         alone: Vector = np.zeros_like(weights)
         alone[leaf.start : leaf.stop] = weights[leaf.start : leaf.stop]
         expected = gradient_coordinates(call, scaled_grad(result.cotangent(alone)))
+        total, size = total + expected, size + np.abs(expected)
 
         def one_output(*args: Any, path: Any = leaf.path, **settings: Any) -> Any:
             value, plain = twin(*args, **settings), result.value
@@ -296,3 +301,5 @@ def unread_problems(
         if not agree(call, found, expected, np.abs(expected)):
             where = f"result{path_text(leaf.path, result.value)}"
             yield f"reading {where} alone gives another gradient than zeros for the other outputs"
+    if 1 < len(result.leaves) <= _OUTPUTS and not agree(call, total, gradient, size):
+        yield "the gradients by each output alone do not add up to that by all"

@@ -23,6 +23,7 @@ Vector = npt.NDArray[np.float64]
 
 # Factors of the first look's steps, for a second look by others and for arguments that are small.
 _OTHER_SCALE: Final = 0.73
+_FINER_SCALE: Final = 1e-6
 _LARGER_SCALES: Final = (19.0, 4e3, 1e8)
 # Relative differences from an exact derivative: rounding of the rule, and what is more than the
 # truncation of an iteration in the function.
@@ -58,6 +59,9 @@ def judged(
     relative = max(tolerance, 1e4 * line.eps) * line.sharpness
     limits = {"floor": floor, "relative": relative}
     found = slope(line, weights)
+    if found.shape == "flat" and not math.isfinite(analytic) and not line.finite.all():
+        seen = "it moves nothing but results that are not finite"
+        return _outcome(found, argument, at, "edge", True, analytic, seen)
     verdict, accepted, seen = compared(found, analytic, **limits)
     if verdict == "right" or (found.shape == "flat" and analytic == 0.0):
         return _outcome(found, argument, at, verdict, True, analytic, seen)
@@ -73,6 +77,14 @@ def judged(
             if fits and larger.shape == "smooth" and larger.error < found.error:
                 found = larger
         verdict, accepted, seen = compared(found, analytic, **limits)
+    if verdict == "wrong":
+        # What repeats within the steps, as a remainder of a large number does, shows in finer ones.
+        finer = slope(line, weights, thorough=True, scale=_FINER_SCALE)
+        if finer.shape == "smooth" and abs(finer.value - found.value) > 10 * (
+            finer.error + found.error
+        ):
+            found = finer
+            verdict, accepted, seen = compared(found, analytic, **limits)
     if verdict == "wrong" and not seen:
         order = taylor_order(line, weights, analytic)
         seen = f"the Taylor remainder is of order {order:.1f}" if np.isfinite(order) else ""

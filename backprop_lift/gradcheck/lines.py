@@ -57,7 +57,10 @@ class Line:
         """The result at ``origin + t * direction``, or None where it has a part that is not finite."""
         if t not in self._found:
             self.calls += 1
-            there = self.evaluate(self.origin + t * self.direction)
+            # What does not move keeps even the sign of its zero.
+            there = self.evaluate(
+                np.where(self.direction == 0.0, self.origin, self.origin + t * self.direction)
+            )
             if there is not None:
                 if there.shape != self.result.shape:
                     there = None

@@ -17,7 +17,7 @@ from .._lift.twin import twin_from
 from .._op import Op
 from .._registry import Entry
 from .calls import signature_of
-from .rule_sources import broken_functions
+from .rule_sources import MINE, POISON, broken_functions
 
 __all__ = ["SHOWN_AS", "Mutant", "mutants"]
 
@@ -36,8 +36,9 @@ class Mutant:
         What was changed.
     entry : Entry
         To be checked in place of the function's own.
-    poisoned : Entry or None
-        With nan in place of what was changed, where that is an expression of the rule.
+    poisoned, mined : Entry or None
+        With nan in place of what was changed, and with what raises when it is evaluated, where
+        that is an expression of the rule.
     """
 
     operator: str
@@ -45,6 +46,7 @@ class Mutant:
     text: str
     entry: Entry
     poisoned: Entry | None = None
+    mined: Entry | None = None
 
     def __str__(self) -> str:
         return ", ".join(filter(None, [self.operator, self.argument, self.text]))
@@ -104,20 +106,21 @@ def mutants(entry: Entry, arguments: Iterable[str] = ()) -> Iterator[Mutant]:
             yield _mutant(entry, key, name, change)
     if count == 2 and key == "grad":
         swapped = _around(given, lambda dzdxs: tuple(dzdxs)[::-1])
-        yield _mutant(entry, key, rule.wrt[0], ("swapped", "", swapped, None))
+        yield _mutant(entry, key, rule.wrt[0], ("swapped", "", swapped, ()))
     if key != "op":
         for change in _source_and_options(given, rule):
             yield _mutant(entry, key, rule.wrt[0] if count == 1 else "", change)
 
 
-# An operator, what was changed, the function of the rule with the change, and with nan there.
-Change = tuple[str, str, Any, Any]
+# An operator, what was changed, the function of the rule with the change, and with `POISON` and
+# `MINE` there.
+Change = tuple[str, str, Any, tuple[Any, ...]]
 
 
 def _mutant(
     entry: Entry, key: str, argument: str, change: Change, within: Mapping[str, Any] | None = None
 ) -> Mutant:
-    operator, text, broken, poisoned = change
+    operator, text, broken, instead = change
 
     def made(function: Any) -> Entry:
         rule = entry.rule
@@ -129,9 +132,7 @@ def _mutant(
         found.make_twin = functools.partial(twin_from, changed)
         return found
 
-    return Mutant(
-        operator, argument, text, made(broken), None if poisoned is None else made(poisoned)
-    )
+    return Mutant(operator, argument, text, made(broken), *map(made, instead))
 
 
 def _of_twin(entry: Entry, argument: str) -> Iterator[Mutant]:
@@ -178,20 +179,19 @@ def _spoiled(function: Any, key: str, rule: Rule, place: int | None) -> Iterator
             continue  # the rule is never given a complex number
         change = _at_place(spoil, place)
         around = _around_op if key == "op" else _around
-        yield operator, "", around(function, change), None
+        yield operator, "", around(function, change), ()
     if key == "grad":
-        yield "dzdy ignored", "", _with_ones(function, place), None
+        yield "dzdy ignored", "", _with_ones(function, place), ()
 
 
 def _source_and_options(function: Any, rule: Rule) -> Iterator[Change]:
-    for (operator, text, broken), (_, _, poisoned) in zip(
-        broken_functions(function), broken_functions(function, poisoned=True), strict=True
-    ):
-        yield operator, text, broken, poisoned
+    versions = [broken_functions(function, instead=there) for there in (None, POISON, MINE)]
+    for (operator, text, broken), *instead in zip(*versions, strict=True):
+        yield operator, text, broken, tuple(other for _, _, other in instead)
     for name in _asked(function):
         p = rule.signature.parameters.get(name)
         if p is not None and name not in rule.wrt and p.default is not p.empty:
-            yield "option ignored", name, _with_default(function, name, p.default), None
+            yield "option ignored", name, _with_default(function, name, p.default), ()
 
 
 def _asked(function: Any) -> list[str]:

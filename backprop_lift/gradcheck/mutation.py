@@ -204,8 +204,19 @@ class _SideBySide:
             return f"the option changes no cotangent in {count} calls that give it" if count else ""
         used = [point for point in self.points if self._uses(mutant, point)]
         if not used:
-            return ""
+            return self._proof_of_a_guard(mutant)
         return f"the same to {max(largest, 1e-16):.0e} in {len(used)} calls that use what is gone"
+
+    def _proof_of_a_guard(self, mutant: Mutant) -> str:
+        """What only chooses between formulas that agree may be anything at all."""
+        if mutant.mined is None:
+            return ""
+        reached = [
+            point for point in self.points if cotangents(self.f, point.sample, mutant.mined) is None
+        ]
+        if not reached:
+            return ""
+        return f"the same in {len(reached)} calls that evaluate it, and with nan in its place, too"
 
     def _uses(self, mutant: Mutant, point: Cotangents) -> bool:
         """Does the changed expression have a part in the cotangents at a call?"""

@@ -15,7 +15,11 @@ import types
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["broken_functions"]
+__all__ = ["MINE", "POISON", "broken_functions"]
+
+# Expressions that are nan, and that cannot be evaluated.
+POISON: Final[ast.expr] = ast.Constant(math.nan)
+MINE: Final[ast.expr] = ast.BinOp(ast.Constant(1), ast.Div(), ast.Constant(0))
 
 _UNWRAPPED: Final = {
     "conj": "a conjugate left out",
@@ -26,14 +30,16 @@ _UNWRAPPED: Final = {
 }
 
 
-def broken_functions(function: Any, *, poisoned: bool = False) -> Iterator[tuple[str, str, Any]]:
+def broken_functions(
+    function: Any, *, instead: ast.expr | None = None
+) -> Iterator[tuple[str, str, Any]]:
     """Versions of a Python function with one mistake each.
 
     Parameters
     ----------
     function : function
-    poisoned : bool, optional
-        Make what would be left out nan instead, to see whether it is used at all?
+    instead : ast.expr, optional
+        To stand for what would be left out: `POISON` or `MINE`, to see whether it is used at all.
 
     Yields
     ------
@@ -57,7 +63,7 @@ def broken_functions(function: Any, *, poisoned: bool = False) -> Iterator[tuple
         for operator, text, kept in _changes(site):
             changed = copy.deepcopy(node)
             there = [part for part in ast.walk(changed) if _is_site(part)][index]
-            tree = _replaced(changed, there, _poisoned if poisoned else kept)
+            tree = _replaced(changed, there, kept if instead is None else lambda _: instead)
             try:
                 yield operator, text, _compiled(tree, function)
             except (SyntaxError, ValueError, TypeError):
@@ -101,10 +107,6 @@ def _right_signed(node: ast.BinOp) -> ast.expr:
     if isinstance(node.op, ast.Sub):
         return ast.UnaryOp(ast.USub(), node.right)
     return node.right
-
-
-def _poisoned(_: ast.AST) -> ast.expr:
-    return ast.Constant(math.nan)
 
 
 def _replaced(tree: Any, site: ast.AST, kept: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -151,13 +151,48 @@ def distinct(samples: Iterable[Sample], limit: int, each: int = 3) -> list[Sampl
         if count < each:
             rounds[count].append(sample)
             seen[kind] = count + 1
+    if len(rounds[0]) > limit:
+        return _covering(rounds[0], limit)
     return [sample for found in rounds for sample in found][:limit]
 
 
-def perturbed(sample: Sample, rng: np.random.Generator, *, relative: float = 0.05) -> Sample:
+def _covering(samples: list[Sample], limit: int) -> list[Sample]:
+    """As many samples as wanted, that show as much as may be: each next one adds most of what is new.
+
+    What they show is the kind of numbers and the count of axes of each argument, and each option.
+    """
+    left = [(sample, _traits(sample)) for sample in samples]
+    seen: set[Any] = set()
+    chosen: list[Sample] = []
+    while left and len(chosen) < limit:
+        k = max(range(len(left)), key=lambda k: (len(left[k][1] - seen), -k))
+        sample, traits = left.pop(k)
+        seen |= traits
+        chosen.append(sample)
+    return chosen
+
+
+def _traits(sample: Sample) -> set[Any]:
+    found: set[Any] = set()
+    for place, value in (*enumerate(sample.args), *sample.settings.items()):
+        if isinstance(value, np.ndarray):
+            found |= {(place, value.dtype.kind), (place, value.ndim)}
+        else:
+            found.add((place, repr(_shape(value))))
+    return found
+
+
+def perturbed(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    relative: float = 0.05,
+    places: Collection[Any] | None = None,
+) -> Sample:
     """A call like another, with its real and complex numbers moved a little.
 
-    Integers, strings and options stay. A number moves by `relative` of its size, one that is zero
+    Those of some arguments only, if `places` names these as `moving_places` does: an object, or
+    the knots of a spline, may not be what they are any more. Integers, strings and options stay. A number moves by `relative` of its size, one that is zero
     by `relative` of the largest beside it.
     """
 
@@ -168,10 +203,13 @@ def perturbed(sample: Sample, rng: np.random.Generator, *, relative: float = 0.0
         step = relative * here.scales() * rng.uniform(0.2, 1.0, len(here))
         return here.rebuilt(here.vector + step * rng.choice([-1.0, 1.0], len(here)))
 
+    def is_free(place: Any) -> bool:
+        return places is None or place in places
+
     origin = sample.origin if sample.origin.startswith("near ") else f"near {sample.origin}"
     return Sample(
-        tuple(moved(value) for value in sample.args),
-        {name: moved(value) for name, value in sample.settings.items()},
+        tuple(moved(v) if is_free(("args", i)) else v for i, v in enumerate(sample.args)),
+        {k: moved(v) if is_free(("settings", k)) else v for k, v in sample.settings.items()},
         origin,
         sample.wrt,
     )

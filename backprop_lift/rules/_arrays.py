@@ -25,6 +25,7 @@ __all__ = [
     "array_of",
     "by_hand",
     "calls",
+    "cast_to",
     "is_discrete",
     "named",
     "numbered",
@@ -34,6 +35,7 @@ __all__ = [
     "rows_of",
     "scattered",
     "shape_of",
+    "with_cast",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -59,6 +61,12 @@ def shape_of(x: Any) -> tuple[int, ...]:
     if x.__class__ is np.ndarray:
         return x.shape  # type: ignore[no-any-return]
     return np.shape(array_of(x) if isinstance(x, (list, tuple)) else x)
+
+
+def cast_to(a: Any, dtype: Any) -> Any:
+    """What a function of this dtype sees of `a`: of complex numbers the real parts, if it is real."""
+    drops = dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(a)
+    return np.real(a) if drops else a
 
 
 def numbered(a: Any) -> Any:
@@ -154,3 +162,13 @@ def refuse_out(original: Any, out: Any) -> None:
             f"{dotted_name(original)} was given a BVar, and out= to write its result into.",
             "Leave out= away and use the result.",
         )
+
+
+def with_cast(draw: Samples) -> Samples:
+    """Samples, and a call in which ``dtype=`` drops the imaginary parts of complex numbers."""
+
+    def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+        z = rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3))
+        return [*draw(rng), (z, {"axis": 1, "dtype": float})]
+
+    return samples

@@ -19,7 +19,7 @@ from scipy import special
 from .._lift import lifted
 from .._registry import twin_of
 from ._matrices import conj
-from ._slopes import Partials, Slope, safe_ratio, within
+from ._slopes import Partials, Slope, and_also, safe_ratio, within
 
 __all__: list[str] = []
 
@@ -52,9 +52,9 @@ _UNARY: Final[dict[Any, Slope]] = {
     special.y1: (lambda x: 0.5 * (special.y0(x) - special.yn(2, x)), (0.5, 6)),
     special.i0: (lambda x: special.i1(x), (-3, 3)),
     special.i1: (lambda x: 0.5 * (special.i0(x) + special.iv(2, x)), (-3, 3)),
-    special.i0e: (lambda x, result: special.i1e(x) - np.sign(x) * result, (0.1, 3)),
+    special.i0e: (lambda x, result: special.i1e(x) - np.sign(x) * result, (-3, 3)),
     special.i1e: (
-        lambda x, result: 0.5 * (special.i0e(x) + special.ive(2, x)) - np.sign(x) * result, (0.1, 3)
+        lambda x, result: 0.5 * (special.i0e(x) + special.ive(2, x)) - np.sign(x) * result, (-3, 3)
     ),
     special.k0: (lambda x: -special.k1(x), (0.3, 4)),
     special.k1: (lambda x: -0.5 * (special.k0(x) + special.kn(2, x)), (0.3, 4)),
@@ -172,7 +172,7 @@ for _original in (
 ):  # fmt: skip
     lifted(
         derivative={"z": _derivative_slope(_original)},
-        samples=within(1.3, (0.5, 4), complex=True),
+        samples=and_also(within(1.3, (0.5, 4), complex=True), (1.3, 2.1, 2)),
     )(_original)
 
 

@@ -16,7 +16,7 @@ from scipy import special
 
 from .._lift import lifted
 from ._matrices import summed_to
-from ._slopes import Partials, Slope, within
+from ._slopes import Partials, Samples, Slope, within
 
 __all__: list[str] = []
 
@@ -172,11 +172,29 @@ _PARTIALS: Final[dict[Any, Partials]] = {
 
 for _original, (_slope, _domain) in _UNARY.items():
     lifted(derivative=_slope, samples=within(_domain))(_original)
+_CARLSON: Final = (special.elliprc, special.elliprf, special.elliprd, special.elliprg)
+
+
+def _carlson_samples(*domains: tuple[float, float]) -> Samples:
+    """Samples with positive numbers, with equal ones and with complex ones."""
+
+    def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+        found = within(*domains)(rng)
+        arrays = found[1]
+        turned = tuple(x * np.exp((0.3 - 0.4 * i) * 1j) for i, x in enumerate(arrays))
+        found += [arrays[:1] * len(arrays), turned]
+        if len(domains) == 2:  # a principal value, beside equal numbers
+            found.append((np.array([1.3, 0.7]), np.array([-2.0, 0.7])))
+        return found
+
+    return samples
+
+
 for _original, (_signature, _slopes, _domains) in _PARTIALS.items():
     lifted(
         derivative=_slopes,
         signature=f"{_signature}, /",
-        samples=within(*_domains),
+        samples=(_carlson_samples if _original in _CARLSON else within)(*_domains),
     )(_original)
 
 

@@ -131,7 +131,10 @@ lifted(
 lifted(
     grad=_signm_grad,
     complex=True,
-    samples=lambda rng: [(np.diag([1.0, -2.0, 3.0]) + 0.3 * rng.normal(size=(3, 3)),)],
+    samples=lambda rng: [
+        (np.diag([1.0, -2.0, 3.0]) + 0.3 * rng.normal(size=(3, 3)),),
+        (np.diag([1.0, -2.0, 3.0]) + 0.3 * complex_normal(rng, 3, 3),),
+    ],
 )(sl.signm)
 lifted(grad=_sqrtm_grad, wrt="A", complex=True, samples=_near_identity)(sl.sqrtm)
 lifted(

@@ -121,6 +121,10 @@ def _fmin(call: SolverCall) -> Any:
     if not call.arguments["full_output"]:
         return _minimum(call, found)
     x, value, *rest = found
+    y = call.at(x)
+    for i, part in enumerate(rest):
+        if isinstance(part, (np.ndarray, list)):
+            rest[i] = call.refused(part, "it depends on the solver's steps", y)
     x = _minimum(call, x)
     return x, _value_at(call, x, value), *rest
 
@@ -229,6 +233,13 @@ def _covariance(call: SolverCall, residuals: Any, x: Any, value: Any, scaled: bo
     return with_value(found, value, dotted_name(call.solver), rtol=1e-3)
 
 
+def _with_residuals(call: SolverCall, info: Any, y: Any) -> Any:
+    """What a solver tells of its last step: the residuals are known, the rest refuses."""
+    if has_bvar(y):
+        info["fvec"] = with_value(y, info["fvec"], dotted_name(call.solver), rtol=1e-3)
+    return call.finished(info, y, "fvec")
+
+
 def _leastsq(call: SolverCall) -> Any:
     full_output = call.arguments["full_output"]
     x, covariance, info, message, status = call.solve(full_output=True)
@@ -239,6 +250,7 @@ def _leastsq(call: SolverCall) -> Any:
         x = _minimum(call, x, lambda x: _half_square(_residuals(call, x)))
         if full_output:
             covariance = _covariance(call, lambda x: _residuals(call, x), x, covariance, False)
+            info = _with_residuals(call, info, _residuals(call, x))
     return (x, covariance, info, message, status) if full_output else (x, status)
 
 
@@ -261,6 +273,8 @@ def _curve_fit(call: SolverCall) -> Any:
         parts = (call.refused(v, "its loss is not linear", y) for v in (x, covariance))
         return *parts, *rest
     x = _minimum(call, x, lambda p: _half_square(residuals(p)), _limits(plain(given["bounds"])))
+    if rest:
+        rest[0] = _with_residuals(call, rest[0], residuals(x))
     return x, _covariance(call, residuals, x, covariance, scaled), *rest
 
 

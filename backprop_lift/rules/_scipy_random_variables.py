@@ -281,7 +281,7 @@ def _samples(name: str) -> Callable[[np.random.Generator], list[tuple[Any, ...]]
             x = x if quantile else dist.ppf(x, *shapes)
             found.append((dist, x if quantile else 0.2 + 1.3 * x, *shapes, 0.2, 1.3))
         scales = rng.uniform(0.5, 2, size=(2, 1))
-        found.append((stats.norm, rng.uniform(0.1, 0.9, size=3), 0.3, scales))
+        found.append((stats.norm, rng.uniform(0.1, 0.9, size=(2, 3)), 0.3, scales))
         return found
 
     return samples
@@ -372,7 +372,10 @@ def _moment(name: str, dist: Any, args: Any, kwds: Any) -> Any:
     if not (has_bvar(args) or has_bvar(kwds)):
         return getattr(stats.rv_continuous, name)(dist, *args, **kwds)
     shapes, loc, scale = dist._parse_args(*args, **kwds)
-    return _MOMENTS[name](dist, *(tuple(map(settled, shapes)), settled(loc), settled(scale)))
+    found = _MOMENTS[name](dist, *(tuple(map(settled, shapes)), settled(loc), settled(scale)))
+    # A variance does not depend on the location, but has an element for each.
+    shape = np.broadcast_shapes(*(np.shape(plain(given)) for given in (*shapes, loc, scale)))
+    return found if np.shape(plain(found)) == shape else np.broadcast_to(found, shape)
 
 
 def _median(dist: Any, *args: Any, **kwds: Any) -> Any:
@@ -393,16 +396,22 @@ def _public_moment(name: str) -> None:
     def twin(self: Any, *args: Any, **kwds: Any) -> Any:
         return _moment(name, self, args, kwds)
 
-    samples = [(stats.norm, 0.3, 1.2), (stats.weibull_min, 2.3, 0.3, 1.2)]
+    samples = [
+        (stats.norm, 0.3, 1.2),
+        (stats.weibull_min, 2.3, 0.3, 1.2),
+        (stats.norm, np.array([[0.3], [0.4]]), np.array([[1.2, 0.7, 1.5]])),
+    ]
     lifted(twin=twin, wrt=("args",), samples=samples)(original)
 
 
 for _name in _MOMENTS:
     _public_moment(_name)
-lifted(twin=_median, wrt=("args",), samples=[(stats.gamma, 2.3, 0.3, 1.2)])(
-    stats.rv_continuous.median
-)
-lifted(twin=_interval, wrt=("confidence", "args"), samples=[(stats.norm, 0.9, 0.3, 1.2)])(
+_ARRAYS: Final = (np.array([[0.3, 0.1, 0.5]]), np.array([[1.2], [0.7]]))
+_GAMMA, _GAMMAS = (stats.gamma, 2.3, 0.3, 1.2), (stats.gamma, np.array([2.3, 1.1, 3.2]), *_ARRAYS)
+_NORM, _NORMS = (stats.norm, 0.9, 0.3, 1.2), (stats.norm, np.array([0.9, 0.5, 0.7]), *_ARRAYS)
+
+lifted(twin=_median, wrt=("args",), samples=[_GAMMA, _GAMMAS])(stats.rv_continuous.median)
+lifted(twin=_interval, wrt=("confidence", "args"), samples=[_NORM, _NORMS])(
     stats.rv_continuous.interval
 )
 for _name in ("rvs", "stats", "moment", "nnlf", "support"):
@@ -421,7 +430,7 @@ _OF_PARAMETERS: Final[list[tuple[Any, ...]]] = []
 
 def _frozen_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     dists = (stats.norm(0.3, 1.2), stats.gamma(2.3, scale=1.2))
-    return [(dist, rng.uniform(0.2, 0.8, size=3)) for dist in dists]
+    return [(dist, rng.uniform(0.2, 0.8, size=(2, 3))) for dist in dists]
 
 
 def _public_frozen(cls: Any, name: str) -> None:

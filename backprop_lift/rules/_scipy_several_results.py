@@ -17,7 +17,7 @@ from scipy import special
 
 from .._lift import lifted
 from ._matrices import conj, summed_to
-from ._slopes import safe_ratio, within
+from ._slopes import and_also, safe_ratio, within
 
 __all__: list[str] = []
 
@@ -100,7 +100,8 @@ for _original, (_slopes, _domain) in _HOLOMORPHIC.items():
     lifted(grad=_many(_slopes), complex=True, samples=within(_domain, complex=True))(_original)
 for _original, (_slopes, _domain) in _REAL.items():
     lifted(grad=_many(_slopes), complex=True, samples=within(_domain))(_original)
-lifted(grad=_airye_grad, complex=True, samples=within((0.3, 3), complex=True))(special.airye)
+_airye_samples = and_also(within((0.3, 3), complex=True), (np.array([-3.0 - 2.0j, -2.0 + 1.0j]),))
+lifted(grad=_airye_grad, complex=True, samples=_airye_samples)(special.airye)
 
 
 def _fitted(dzdx: Any, x: Any) -> Any:

@@ -63,12 +63,12 @@ _EXTRAPOLATIONS: Final = {
 
 
 def _spline_slope(x: Any, tck: Any, der: int, ext: Any) -> Any:
-    """A derivative of a spline, which is 0 where its value is constant."""
+    """A derivative of a spline, which is 0 where its value is constant; its slope is continued."""
     t, _, k = tck
     if der > k:
         return np.zeros(np.shape(x))
     found = _splev(x, tck, der, ext)
-    if ext == 3:
+    if ext == 3 and der == 1:
         at = plain(x)
         found = np.where((at < t[k]) | (at > t[-k - 1]), 0.0, found)
     return found
@@ -90,7 +90,7 @@ def _spline_weights(x: Any, t: Any, k: int, der: int, ext: int) -> Any:
     outside = (at < low) | (at > high)
     if ext == 2 and np.any(outside):
         raise ValueError("Found x value not in the domain")
-    if ext == 3:
+    if ext == 3 and der == 0:
         x = np.where(at < low, low, np.where(at > high, high, x))
     weights = called(_cardinal_splines(t, k), x, der)
     return np.where(np.expand_dims(outside, -1), 0.0, weights) if ext == 1 else weights
@@ -142,7 +142,7 @@ def _splev_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [
         (2.1, (t, c, k)),
         (between(rng, x, 2, 3), (t, c, k), 1),
-        *((beyond, (t, c, k), 0, ext) for ext in (0, 1, 3)),
+        *((beyond, (t, c, k), der, ext) for der in (0, 1) for ext in (0, 1, 3)),
     ]
 
 

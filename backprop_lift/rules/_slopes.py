@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "Partials", "Samples", "Slope", "below", "safe_ratio", "unless_constant", "within",
+    "Partials", "Samples", "Slope", "and_also", "below", "safe_ratio", "unless_constant", "within",
 ]  # fmt: skip
 
 Samples = Callable[[np.random.Generator], list[tuple[Any, ...]]]
@@ -48,6 +48,11 @@ def within(*domains: Any, complex: bool = False) -> Samples:
         return found
 
     return samples
+
+
+def and_also(draw: Samples, *calls: tuple[Any, ...]) -> Samples:
+    """Samples, and these calls: of other branches of a rule."""
+    return lambda rng: [*draw(rng), *calls]
 
 
 def safe_ratio(top: Any, x: Any, at_zero: float) -> Any:

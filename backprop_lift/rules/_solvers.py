@@ -106,6 +106,7 @@ class SolverCall:
             )
             if name not in known and numeric:
                 reason = f"only {' and '.join(known)} of its result can be differentiated"
+                reason = reason if known else "it depends on the solver's steps"
                 found[name] = self.refused(value, reason, y)
         return found
 

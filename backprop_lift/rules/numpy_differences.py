@@ -15,9 +15,11 @@ from ._arrays import (
     array_of,
     by_hand,
     calls,
+    cast_to,
     is_discrete,
     plain,
     shape_of,
+    with_cast,
 )
 from .numpy_shapes import astype
 
@@ -60,7 +62,7 @@ def _suffix_sums(slope: Any, term: Any) -> Any:
 
 
 def _cumprod_grad(dzdy: Any, a: Any, result: Any, axis: Any, dtype: Any) -> Any:
-    a = array_of(a)
+    a = cast_to(array_of(a), dtype)
     if is_discrete(dtype) or not np.size(a):
         return ZERO
     along = axis or 0
@@ -90,7 +92,9 @@ def _with_zeros(draw: Samples) -> Samples:
 
 _RUNNING = ((), (1,), (-1,), (0, float))
 lifted(grad=_cumsum_grad, complex=True, samples=calls(*_RUNNING))(np.cumsum)
-lifted(grad=_cumprod_grad, complex=True, samples=_with_zeros(calls(*_RUNNING)))(np.cumprod)
+lifted(grad=_cumprod_grad, complex=True, samples=with_cast(_with_zeros(calls(*_RUNNING))))(
+    np.cumprod
+)
 lifted(
     grad=lambda dzdy, a, axis, dtype: _skipping_nan(_cumsum_grad(dzdy, a, axis, dtype), a),
     complex=True,

@@ -333,6 +333,7 @@ lifted(
         (rng.normal(size=(2, 3)) > 0, rng.normal(size=3), rng.normal(size=(2, 1))),
         (rng.normal(size=(2, 1)) > 0, 1.5, rng.normal(size=3) * 1j),
         (True, 1.5, -0.5),
+        (rng.normal(size=3) > 0, rng.normal(size=3) + 1.5j, rng.normal(size=3) - 0.5j),
     ],
 )(np.where)
 
@@ -443,6 +444,11 @@ lifted(
         (rng.normal(size=(2, 3)), None, rng.normal(size=3)),
         (rng.normal(size=(2, 3)), rng.normal(size=3) - 1, rng.normal(size=(2, 1)) + 1),
         (1.5, -0.5, 0.5),
+        (
+            np.array([0.2 + 1j, -2.0 + 1j, 2.0 - 1j]),
+            -0.5 + 0.3j,
+            np.array([0.7 + 0.5j, 0.5, 1 + 1j]),
+        ),
     ],
 )(np.clip)
 

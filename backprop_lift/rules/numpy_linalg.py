@@ -128,7 +128,9 @@ def _det_grad(dzdy: Any, result: Any, a: Any) -> Any:
 
 def _det_samples(rng: np.random.Generator) -> Samples:
     singular = rng.normal(size=(3, 2)) @ rng.normal(size=(2, 3))
-    return [*square_samples(rng), (singular,), (np.stack([singular, rng.normal(size=(3, 3))]),)]
+    turned = complex_normal(rng, 3, 2) @ complex_normal(rng, 2, 3)
+    stack = np.stack([singular, rng.normal(size=(3, 3))])
+    return [*square_samples(rng), (singular,), (stack,), (-singular,), (turned,)]
 
 
 lifted(grad=_det_grad, wrt="a", complex=True, samples=_det_samples)(np.linalg.det)

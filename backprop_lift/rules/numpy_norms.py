@@ -154,4 +154,4 @@ def _cond_samples(rng: np.random.Generator) -> Samples:
     return [(a,), (rng.normal(size=(3, 2)),), *((a, p) for p in (2, -2, 1, -1, math.inf, "fro"))]
 
 
-lifted(twin=_cond, samples=_cond_samples)(np.linalg.cond)
+lifted(twin=_cond, wrt=("x",), samples=_cond_samples)(np.linalg.cond)

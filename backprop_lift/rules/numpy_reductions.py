@@ -22,10 +22,12 @@ from ._arrays import (
     array_of,
     by_hand,
     calls,
+    cast_to,
     is_discrete,
     plain,
     rows_of,
     shape_of,
+    with_cast,
 )
 from .numpy_shapes import astype
 
@@ -190,10 +192,11 @@ def _along_axes(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
 # Variances
 
 
-def _deviation(a: Any, axis: Any, where: Any, mean: Any) -> Any:
+def _deviation(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> Any:
     a = array_of(a)
     if mean is _LEFT_AWAY:
-        mean = np.mean(a, axis=axis, keepdims=True, where=where if _given(where) else True)
+        where_all = where if _given(where) else True
+        mean = np.mean(cast_to(a, dtype), axis=axis, keepdims=True, where=where_all)
     return _only(where, a - mean)
 
 
@@ -215,8 +218,10 @@ def _var_grad(
 ) -> Any:
     if is_discrete(dtype):
         return ZERO
-    share = _kept(dzdy, a, axis) / _degrees(a, axis, where, ddof, correction)
-    return _only(where, 2 * share * _deviation(a, axis, where, mean))  # a share may be infinite
+    real = np.real(dzdy) if np.iscomplexobj(dzdy) else dzdy  # a variance is, whatever its dtype
+    share = _kept(real, a, axis) / _degrees(a, axis, where, ddof, correction)
+    deviation = _deviation(a, axis, dtype, where, mean)
+    return _only(where, 2 * share * deviation)  # a share may be infinite
 
 
 def _std_grad(
@@ -289,6 +294,7 @@ def _varied(*, nans: bool) -> Samples:
         ),
         (a, 1, {"mean": rng.normal(size=(2, 1, 4)), "correction": 0.5}),
         *draw(rng),
+        *((a[0] * (1 - 0.5j) + 0.3j, 1, {"dtype": dtype}) for dtype in (float, complex)),
     ]
 
 
@@ -410,13 +416,18 @@ _EXTREMES = (
 
 
 def _with_copies(draw: Samples) -> Samples:
-    """Samples where elements that do not count equal the extreme."""
+    """Samples where elements that do not count equal the extreme, and where some that do tie."""
 
     def samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
         found = draw(rng)
         a = found[0][0].copy()
         a[:, 1] = a[:, 0]
-        return [*found, (a, 1, {"where": _MASK, "initial": 0.1})]
+        tied = np.array([[-1.5, 2.5, 0.5, 2.5, -1.5], [0.5, 1.5, 1.5, -2.0, 0.5]])
+        return [
+            *found,
+            (a, 1, {"where": _MASK, "initial": 0.1}),
+            (tied, 1, {"initial": 0.5}),
+        ]
 
     return samples
 
@@ -448,7 +459,7 @@ def _product_of_others(rows: Any) -> Any:
 
 
 def _prod_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, initial: Any, where: Any) -> Any:
-    a = array_of(a)
+    a = cast_to(array_of(a), dtype)
     if is_discrete(dtype) or not np.size(a):
         return ZERO
     factors = np.where(where, a, 1.0) if _given(where) else a
@@ -459,14 +470,16 @@ def _prod_grad(dzdy: Any, a: Any, axis: Any, dtype: Any, initial: Any, where: An
 
 
 _PRODUCTS = ((1, {"initial": 1.5}), *_REDUCED[:-1])
-lifted(grad=_prod_grad, ignores=("keepdims",), complex=True, samples=calls(*_PRODUCTS))(np.prod)
+lifted(grad=_prod_grad, ignores=("keepdims",), complex=True, samples=with_cast(calls(*_PRODUCTS)))(
+    np.prod
+)
 lifted(
     grad=lambda dzdy, a, axis, dtype, initial, where: _prod_grad(
         dzdy, a, axis, dtype, initial, _without_nan(a, where)
     ),
     ignores=("keepdims",),
     complex=True,
-    samples=calls(*_PRODUCTS, nans=True),
+    samples=with_cast(calls(*_PRODUCTS, nans=True)),
 )(np.nanprod)
 
 

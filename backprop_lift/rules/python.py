@@ -353,12 +353,19 @@ for _original, _grad in {
 
 # operator: BVars answer the operators, so these functions are their own twins
 
-for _original in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
-    lifted(twin=_original, samples=_numbers(0.5, 2, 2))(_original)
-for _original in (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow):
-    lifted(twin=_original, samples=_numbers(0.5, 2, 2))(_original)
-for _original in (operator.mod, operator.imod):
-    lifted(twin=_original, samples=[(7.4, 1.7)])(_original)
+
+def _operands(rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    return [(1.3, 0.7), (rng.uniform(0.5, 2, size=(2, 3)), rng.uniform(0.5, 2, size=(2, 3)))]
+
+
+for _original in (
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod
+):  # fmt: skip
+    lifted(twin=_original, samples=_operands)(_original)
+for _original in (
+    operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow, operator.imod
+):  # fmt: skip
+    lifted(twin=_original, samples=[(1.3, 0.7)])(_original)
 lifted(twin=operator.matmul, samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))])(
     operator.matmul
 )

@@ -200,6 +200,7 @@ lifted(twin=_norm, samples=_norm_samples)(sl.norm)
 lifted(twin=_svdvals, samples=rectangular_samples)(sl.svdvals)
 lifted(
     twin=_pinv,
+    wrt=("a",),
     samples=lambda rng: [
         *rectangular_samples(rng),
         (np.diag([3.0, 2.0, 0.5]) + 0.1 * rng.normal(size=(3, 3)), {"rtol": 0.3}),
@@ -235,6 +236,7 @@ lifted(
         (rng.normal(size=(5, 3)), rng.normal(size=5)),
         (rng.normal(size=(3, 5)), rng.normal(size=3)),
         (complex_normal(rng, 5, 3), complex_normal(rng, 5)),
+        (np.diag([3.0, 2.0, 1e-3]) @ rng.normal(size=(3, 3)), rng.normal(size=3), 0.02),
     ],
 )(sl.lstsq)
 
@@ -358,7 +360,7 @@ lifted(
     samples=lambda rng: [
         (sl.cho_factor(a[0], *a[1:]), b)
         for a in _positive(rng)
-        for b in (rng.normal(size=3), rng.normal(size=(3, 2)))
+        for b in (rng.normal(size=3), complex_normal(rng, 3, 2))
     ],
 )(sl.cho_solve)
 
@@ -458,6 +460,7 @@ def _lu_samples(rng: np.random.Generator) -> Samples:
         (a, False, False, True, True),
         (rng.normal(size=(2, 3, 3)),),
         (complex_normal(rng, 3, 3),),
+        (np.roll(4 * np.eye(3), 1, axis=0) + rng.normal(size=(3, 3)),),  # three rows go round
     ]
 
 
@@ -697,14 +700,15 @@ def _beside_diagonal(left: Any, right: Any) -> tuple[Any, Any]:
 
 
 def _two_diagonals(rng: np.random.Generator) -> Samples:
-    return [(rng.normal(size=4), rng.normal(size=3))]
+    stacks = rng.normal(size=(2, 4)), rng.normal(size=(2, 3))
+    return [(rng.normal(size=4), rng.normal(size=3)), stacks]
 
 
 lifted(
     grad=_tridiagonal_grads,
     ignores=("check_finite", "tol", "lapack_driver"),
     symbolic_zeros=True,
-    samples=_two_diagonals,
+    samples=lambda rng: [*_two_diagonals(rng), (*_two_diagonals(rng)[0], {"eigvals_only": True})],
 )(sl.eigh_tridiagonal)
 lifted(
     grad=_tridiagonal_values_grads,

@@ -115,7 +115,7 @@ def _fsolve(call: SolverCall) -> Any:
         x = call.unconverged(call.solve())  # warns or raises
     else:
         x = call.unconverged(x)
-    return (x, info, status, message) if full_output else x
+    return (x, call.finished(info, call.at(x)), status, message) if full_output else x
 
 
 def _root(call: SolverCall) -> Any:

@@ -29,7 +29,7 @@ from . import (  # noqa: F401 - they register
 )
 from ._densities import normal_pdf, psi_difference
 from ._matrices import conj, summed_to
-from ._slopes import Partials, Slope, below, within
+from ._slopes import Partials, Slope, and_also, below, within
 
 __all__: list[str] = []
 
@@ -125,7 +125,10 @@ _REAL: Final[dict[Any, Slope]] = {
 }  # fmt: skip
 
 for _original, (_slope, _domain) in _HOLOMORPHIC.items():
-    lifted(derivative=_slope, samples=within(_domain, complex=True))(_original)
+    _samples = within(_domain, complex=True)
+    if _original is special.rgamma:
+        _samples = and_also(_samples, (np.array([0.0, -1.0, 2.0, -4.0]),))
+    lifted(derivative=_slope, samples=_samples)(_original)
 for _original, (_slope, _domain) in _REAL.items():
     lifted(derivative=_slope, samples=within(_domain))(_original)
 lifted(
@@ -335,11 +338,16 @@ _PARTIALS: Final[dict[Any, Partials]] = {
     special.expn: ("n, x", {"x": _expn_slope}, (2, (0.3, 4))),
 }  # fmt: skip
 
+_BRANCHES: Final[dict[Any, tuple[tuple[Any, ...], ...]]] = {
+    special.expn: ((0, np.array([0.4, 1.7])), (1, np.array([0.4, 1.7]))),
+    special.pseudo_huber: ((np.array([0.0, 1.2, 0.0]), np.array([0.0, 0.0, 1.7])),),
+}
+
 for _original, (_signature, _slopes, _domains) in _PARTIALS.items():
     lifted(
         derivative=_slopes,
         signature=f"{_signature}, /",
-        samples=within(*_domains),
+        samples=and_also(within(*_domains), *_BRANCHES.get(_original, ())),
     )(_original)
 
 
@@ -353,7 +361,7 @@ def _polygamma_slope(n: Any, x: Any) -> Any:
 
 lifted(
     derivative={"x": _polygamma_slope},
-    samples=within(2, (0.3, 4)),
+    samples=and_also(within(2, (0.3, 4)), (1, 0.7), (3, np.array([0.4, 1.7]))),
 )(special.polygamma)
 lifted(
     derivative={"q": lambda x, q: -x * special.zeta(x + 1, q)},
