@@ -2,6 +2,7 @@
 
 import functools
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -420,3 +421,11 @@ def test_rounding_for_display_keeps_the_slope():
         return np.sum(np.round(x, 10) + x.round(12) * 2.0 + np.round(x, 1))
 
     assert grad_bp(composite(shown), np.array([1.52, 2.31])).tolist() == [3.0, 3.0]
+
+
+def test_median_of_python_has_the_mean_of_both_sides_at_a_tie():
+    def middle(x):
+        return statistics.median([x, 2.0, 1.5, 1.5])
+
+    assert grad_bp(composite(middle), 1.5) == pytest.approx(0.25)
+    assert grad_bp(composite(lambda x: statistics.median([x, 0.5, 1.5])), 1.5) == pytest.approx(0.5)

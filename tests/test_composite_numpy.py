@@ -279,3 +279,10 @@ def test_kind_of_array_that_hides_a_bvar_is_refused(f, mine):
 
     with pytest.raises(LiftError):
         grad_bp(twin_of(f, mine), MATRIX)
+
+
+def test_function_made_to_replace_one_of_numpy_is_lifted_as_that(agrees):
+    bottleneck = pytest.importorskip("bottleneck")
+    missing = np.array([1.0, np.nan, 1.0])
+
+    assert agrees(lambda x: bottleneck.nanstd(x * missing, ddof=1) + bottleneck.nansum(x), VECTOR)

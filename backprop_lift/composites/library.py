@@ -23,7 +23,7 @@ from .standing_in import representative, stands_in
 from .texts import refuse_text_of
 from .world import World
 
-__all__ = ["dispatcher", "no_pool", "pool", "writes_texts"]
+__all__ = ["dispatcher", "known_as", "no_pool", "pool", "writes_texts"]
 
 
 # Copies
@@ -157,6 +157,19 @@ _POOLS: Final = frozenset(
         ("multiprocessing.pool", "ThreadPool"),
     }
 )
+
+
+# Compiled functions that are NumPy's under another name.
+_LIKE_NUMPY: Final = {
+    ("bottleneck.reduce", function.__name__): function
+    for function in (np.nansum, np.nanmean, np.nanstd, np.nanvar, np.nanmin, np.nanmax, np.median,
+                     np.nanmedian, np.nanargmin, np.nanargmax)
+}  # fmt: skip
+
+
+def known_as(value: Any) -> Any:
+    """The function of NumPy that another one is made to replace; any other as it is."""
+    return _LIKE_NUMPY.get(_full_name(value), value)
 
 
 _WRITERS: Final = frozenset({("json", "dump"), ("json", "dumps")})
