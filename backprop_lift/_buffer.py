@@ -111,9 +111,10 @@ class Buffer:
     def _slice(self, read: Callable[[Any], Any]) -> Any:
         """A part read from the contents: a slice that aliases, where NumPy would give one."""
         part = read(self._contents())
-        if isinstance(part, (np.ndarray, BVar)) and np.ndim(value_of(part)):
+        if isinstance(part, (np.ndarray, BVar)):
             positions = self._positions()
-            if np.may_share_memory(positions, read(positions)):
+            places = read(positions)  # an array, of no dimensions too: a number is no view
+            if places.__class__ is np.ndarray and np.may_share_memory(positions, places):
                 return Buffer(base=self, read=read)
         if isinstance(part, BVar):
             return Buffer(part.copy()) if is_linked(part) else part
@@ -225,6 +226,28 @@ class Buffer:
             return fresh(result) if out is None else into(out, result)
 
         return method
+
+    @property
+    def real(self) -> Any:
+        """Of the items; may be assigned to."""
+        return self._slice(operator.attrgetter("real"))
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        contents = self._contents()
+        self[...] = contents_of(value) + 1j * contents.imag if is_complex(contents) else value
+
+    @property
+    def imag(self) -> Any:
+        """Of the items; may be assigned to where they are complex."""
+        return self._slice(operator.attrgetter("imag"))
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        contents = self._contents()
+        if not is_complex(contents):
+            raise TypeError("array does not have imaginary part to set")
+        self[...] = contents.real + 1j * contents_of(value)
 
     @property
     def shape(self) -> Any:
@@ -385,7 +408,7 @@ def _reshaped(array: Any, shape: Any) -> Any:
     return array.reshape(shape)
 
 
-_SLICING_ATTRIBUTES: Final = frozenset({"T", "real", "imag", "mT"})
+_SLICING_ATTRIBUTES: Final = frozenset({"T", "mT"})
 _SLICING_METHODS: Final = frozenset(
     {"reshape", "ravel", "transpose", "swapaxes", "squeeze", "view", "diagonal"}
 )

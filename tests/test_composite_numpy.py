@@ -140,6 +140,23 @@ def by_diagonal_written_into(x):
     return a
 
 
+def by_views_of_one_number(x):
+    a = np.empty(3)
+    first, last = a[..., 0], a[1:][..., 1]
+    first[()] = x[0] * x[1]
+    np.multiply(x[1], x[2], out=last)
+    a[1] = 2.0 * x[2]
+    last += first
+    return a * last
+
+
+def by_parts_of_complex_numbers(x):
+    a = np.zeros(3, complex)
+    a.real = x
+    a.imag = x * x
+    return np.abs(a * a)
+
+
 def by_dtype_of_objects(x):
     a = x.astype(object)
     return a * a
@@ -206,6 +223,8 @@ def by_random_state(x):
         by_objects,
         by_strides,
         by_diagonal_written_into,
+        by_views_of_one_number,
+        by_parts_of_complex_numbers,
         by_dtype_of_objects,
         by_out_of_methods,
         by_out_of_reductions,
@@ -286,3 +305,14 @@ def test_function_made_to_replace_one_of_numpy_is_lifted_as_that(agrees):
     missing = np.array([1.0, np.nan, 1.0])
 
     assert agrees(lambda x: bottleneck.nanstd(x * missing, ddof=1) + bottleneck.nansum(x), VECTOR)
+
+
+def test_question_to_pandas_is_answered(agrees):
+    pandas = pytest.importorskip("pandas")
+
+    def f(x):
+        x = np.append(x, np.nan)
+        known = x[~pandas.isna(x)] if pandas.api.types.is_list_like(x) else x * 0.0
+        return known * pandas.notna(x[0]) * pandas.api.types.is_scalar(x[0])
+
+    assert agrees(f, VECTOR)

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._buffer import Buffer
 from .._bvar import BVar, is_plain
+from .._signature import dressed
 from .._space import is_record, parts_of, rebuilt
 from ..errors import NoGradientError
 from .bodies import with_body
@@ -23,7 +24,7 @@ from .standing_in import representative, stands_in
 from .texts import refuse_text_of
 from .world import World
 
-__all__ = ["dispatcher", "known_as", "no_pool", "pool", "writes_texts"]
+__all__ = ["dispatcher", "known_as", "no_pool", "pool", "question", "writes_texts"]
 
 
 # Copies
@@ -170,6 +171,26 @@ _LIKE_NUMPY: Final = {
 def known_as(value: Any) -> Any:
     """The function of NumPy that another one is made to replace; any other as it is."""
     return _LIKE_NUMPY.get(_full_name(value), value)
+
+
+# Where pandas answers what a value is or where it is missing, which does not vary.
+_QUESTIONS_IN: Final = frozenset(
+    {"pandas", "pandas.api.types", "pandas._libs.lib", "pandas.core.dtypes.missing",
+     "pandas.core.dtypes.common", "pandas.core.dtypes.inference"}
+)  # fmt: skip
+_QUESTIONS: Final = ("is", "notna", "notnull")
+
+
+def question(value: Any) -> Any:
+    """What asks pandas about the plain values of BVars; None for anything but a question."""
+    module, name = _full_name(value)
+    if module not in _QUESTIONS_IN or not str(name).startswith(_QUESTIONS):
+        return None
+
+    def ask(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        return value(representative(obj), *args, **kwargs)
+
+    return dressed(ask, value)
 
 
 _WRITERS: Final = frozenset({("json", "dump"), ("json", "dumps")})
