@@ -241,7 +241,7 @@ def without_gradient(op: Any, x: Any, y: Any) -> Any:
         return {**x, **y}
     result = op(value_of(x), value_of(y))
     if op is operator.floordiv:
-        note_cut(result, x, y)
+        note_cut(x, y)
     return result
 
 

@@ -6,16 +6,14 @@ needs by the original's parameter names. All that can be wrong with it is found 
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from ._bvar import is_plain, rooted
-from ._comparison import coincide, note_cut
+from ._comparison import coincide
+from ._meeting import JUMPS
 from ._refusal import refusing
 from ._registry import Entry, Registry, dotted_name, registry
 from ._rule import Rule
@@ -24,17 +22,6 @@ from ._twin import twin_from
 from .errors import RuleError
 
 __all__ = ["lifted", "locally_constant", "noGrad", "no_grad"]
-
-# Locally constant functions, with what they answer where values meet or leave the domain.
-_MEETING: Final = {
-    math.isclose: True, np.isclose: True, np.allclose: True, np.array_equal: True, np.isnan: True,
-    np.isinf: True, np.isfinite: False, math.isnan: True, math.isinf: True, math.isfinite: False,
-}  # fmt: skip
-
-_CUTTING: Final = frozenset(
-    {int, math.floor, math.ceil, math.trunc, np.floor, np.ceil, np.trunc, np.rint, np.fix,
-     np.floor_divide}
-)  # fmt: skip
 
 
 def lifted(
@@ -219,15 +206,14 @@ def locally_constant(original: Any = None, *, replace: bool = False, into: Any =
     if original is None:
         return lambda original: locally_constant(original, replace=replace, into=into)
     function = _underlying(original)
-    cuts = bool(function.__hash__) and function in _CUTTING
+    jumps = JUMPS.get(function) if function.__hash__ else None
 
     def make_twin() -> Any:
         def twin(*args: Any, **kwargs: Any) -> Any:
-            result = function(*map(rooted, args), **{k: rooted(v) for k, v in kwargs.items()})
-            if function in _MEETING and np.any(np.equal(result, _MEETING[function])):
-                coincide(*args)
-            if cuts:
-                note_cut(result, *args)
+            plain, named = tuple(map(rooted, args)), {k: rooted(v) for k, v in kwargs.items()}
+            result = function(*plain, **named)
+            if jumps is not None and jumps(result, *plain, **named):
+                coincide(*args, *kwargs.values())
             return result
 
         return dressed(twin, function)

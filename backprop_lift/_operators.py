@@ -16,7 +16,7 @@ from ._arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, wit
 from ._assignment import with_item
 from ._attributes import attribute_of
 from ._bvar import BVar, bvar_at, finite, innermost, unlifted, value_of
-from ._comparison import COMPARISONS, FINEST, coincide, compare, note_cut
+from ._comparison import COMPARISONS, FINEST, coincide, compare, cuts, note_cut
 from ._items import all_parts_of, item_of
 from ._printing import _printed, printed
 from ._registry import registry
@@ -350,7 +350,8 @@ class Operators:
         value = round(self._bvar_value, *digits)
         root = innermost(self)
         if not isinstance(root, float) or abs(root) <= FINEST * 10.0 ** -(ndigits or 0):
-            note_cut(value, self)
+            if isinstance(root, float) and cuts(root * 10.0 ** (ndigits or 0) + 0.5):
+                coincide(self)
             return value
         if ndigits is None:
             raise NoGradientError(
@@ -488,7 +489,7 @@ class Operators:
 
 
 def _cut(v: Any, result: Any) -> Any:
-    note_cut(result, v)
+    note_cut(v)
     return result
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -28,8 +27,9 @@ from ._bvar import (
     without_numbers,
 )
 from ._collecting import collect
-from ._comparison import coincide, nearly_equal
+from ._comparison import coincide
 from ._effect import comes_later, then
+from ._meeting import KINKS, SINGULAR
 from ._rule import Rule, by_position
 from ._signature import arguments, with_signature
 from ._tape import CALL, EDGES, UNARY
@@ -37,48 +37,6 @@ from ._views import link_if_view
 from .errors import CotangentError, UnhandledParameterError
 
 __all__ = ["twin_from"]
-
-# Functions whose derivative is infinite at one size of the argument.
-_SINGULAR: Final = {
-    np.sqrt: 0.0, math.sqrt: 0.0, np.cbrt: 0.0, np.arcsin: 1.0, math.asin: 1.0, np.arccos: 1.0,
-    math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
-}  # fmt: skip
-
-
-def _has_ties(xs: list[Any], y: Any) -> bool:
-    """Are there elements so close that their order is that of this very point only?"""
-    ordered = np.sort(np.asarray(rooted(xs[0])), axis=None)
-    return nearly_equal(ordered[1:], ordered[:-1])
-
-
-# Functions with a kink, and whether a call is at it.
-_KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
-    **dict.fromkeys(
-        (np.maximum, np.minimum, np.fmax, np.fmin), lambda xs, y: nearly_equal(xs[0], xs[1])
-    ),
-    **dict.fromkeys(
-        (np.linalg.norm, np.linalg.vector_norm, np.hypot, math.hypot, math.dist),
-        lambda xs, y: np.any(np.equal(rooted(y), 0)),
-    ),
-    **dict.fromkeys(
-        (np.arctan2, math.atan2),
-        lambda xs, y: np.any(np.equal(rooted(xs[0]), 0) & np.equal(rooted(xs[1]), 0)),
-    ),
-    **dict.fromkeys(
-        (
-            np.sort,
-            np.partition,
-            np.median,
-            np.nanmedian,
-            np.quantile,
-            np.nanquantile,
-            np.percentile,
-            np.nanpercentile,
-        ),
-        _has_ties,
-    ),
-    np.clip: lambda xs, y: any(nearly_equal(xs[0], limit) for limit in (*xs[1:3], *xs[4:6])),
-}
 
 
 def twin_from(rule: Rule) -> Any:
@@ -102,7 +60,7 @@ class _Twin:
         options = rule.options
         self.complex = bool(options["complex"])
         self.real_only = not self.complex and options["derivative"] is None
-        self.kink = _KINKS.get(rule.original) if rule.original.__hash__ is not None else None
+        self.kink = KINKS.get(rule.original) if rule.original.__hash__ is not None else None
         self.index = {name: i for i, name in enumerate(rule.parameters)}
         self.wrt_at = [self.index[name] for name in rule.wrt]
         self.settings_at = [
@@ -172,7 +130,7 @@ class _Twin:
     def _short_unary(self) -> Callable[[Any], Any]:
         """Of an elementwise function of one argument, whose result lies in the same space."""
         original, rule, keeps, call = self.original, self.rule, self.rule.keeps, self.call
-        recorded, singular = self._recorded, _SINGULAR.get(original)
+        recorded, singular = self._recorded, SINGULAR.get(original)
 
         def short(x: Any) -> Any:
             if x.__class__ is not BVar:

@@ -429,3 +429,62 @@ def test_median_of_python_has_the_mean_of_both_sides_at_a_tie():
 
     assert grad_bp(composite(middle), 1.5) == pytest.approx(0.25)
     assert grad_bp(composite(lambda x: statistics.median([x, 0.5, 1.5])), 1.5) == pytest.approx(0.5)
+
+
+TABLE = np.array([1.0, 4.0, 2.0, 7.0, 5.0])
+
+
+def by_whole_place(x):
+    i = int(x)
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_floor(x):
+    i = math.floor(x * 2) // 2
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_search(x):
+    i = np.searchsorted(np.arange(5.0), x) - 1
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_bins(x):
+    i = np.digitize(x, np.arange(5.0)) - 1
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_array_of_places(x):
+    x = np.array([x])
+    i = x.astype(int)
+    j = np.floor_divide(x, 1.0).astype(int)
+    return (TABLE[i] + (x - j) * (TABLE[i + 1] - TABLE[j]))[0]
+
+
+def by_largest(x):
+    a = np.array([x, 2.0, 1.0])
+    return a[np.argmax(a)] + a[np.argsort(a)[1]] * 3.0
+
+
+def by_rounding_to_nearest(x):
+    nearest = round(x + 0.5)
+    return abs(x + 0.5 - nearest) + np.abs(x + 0.5 - np.rint(x + 0.5))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        by_whole_place,
+        by_floor,
+        by_search,
+        by_bins,
+        by_array_of_places,
+        by_largest,
+        by_rounding_to_nearest,
+    ],
+)
+def test_piecewise_function_has_the_mean_of_both_slopes_at_a_knot(f):
+    above, below = ((f(2.0 + h) - f(2.0)) / h for h in (1e-6, -1e-6))
+
+    assert grad_bp(composite(f), 2.0) == pytest.approx((above + below) / 2, abs=1e-4)
+    assert grad_bp(composite(f), 2.3) == pytest.approx((f(2.3 + 1e-6) - f(2.3)) / 1e-6, abs=1e-4)

@@ -30,6 +30,7 @@ LAYERS = [
     ["_operators"],
     ["_run", "_access", "_apply", "_containers", "_show"],
     ["_signature", "_rule"],
+    ["_meeting"],
     ["_twin", "_refusal"],
     ["_lift", "_lift_op"],
     ["_numbers", "_extrapolation", "_limits", "_coincidence"],

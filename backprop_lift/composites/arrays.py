@@ -91,7 +91,7 @@ def as_array(value: Any, dtype: Any) -> Any:
             return array
         if is_discrete(target):
             cut = np.asarray(root).astype(target)
-            note_cut(cut, array)
+            note_cut(array)
             return cut
         if root.dtype != target if hasattr(root, "dtype") else target.kind == "c":
             array = array.astype(dtype)
@@ -215,7 +215,7 @@ def _cast(cls: Any) -> Callable[..., Any]:
 def _rounded(cls: Any) -> Callable[..., Any]:
     def convert(world: World, x: Any = 0, /) -> Any:
         cut = cls(representative(x))
-        note_cut(cut, contents_of(x))
+        note_cut(contents_of(x))
         return cut
 
     return convert

@@ -155,7 +155,7 @@ def astype(x: Any, dtype: Any) -> Any:
         return np.copy(x)
     if is_discrete(dtype):
         result = np.asarray(plain(x)).astype(dtype)[()]
-        note_cut(result, x)
+        note_cut(x)
         return result
     return twin_of(_cast)(x, dtype)
 
