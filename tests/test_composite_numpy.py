@@ -154,7 +154,14 @@ def by_parts_of_complex_numbers(x):
     a = np.zeros(3, complex)
     a.real = x
     a.imag = x * x
-    return np.abs(a * a)
+    b = np.zeros((2, 3), complex)
+    b.real[0] = x
+    b.imag[1, 1:] = x[1:]
+    b.imag += 1.0
+    b[0].imag[2] = x[0] ** 2
+    b.T.real[0] *= 3.0
+    b.imag.ravel()[1] = 7.0  # a copy, as the items do not lie one after the other
+    return np.abs(a * a) + np.abs(b[0] * b[1] + b.real[0])
 
 
 def by_dtype_of_objects(x):
