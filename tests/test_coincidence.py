@@ -488,3 +488,26 @@ def test_piecewise_function_has_the_mean_of_both_slopes_at_a_knot(f):
 
     assert grad_bp(composite(f), 2.0) == pytest.approx((above + below) / 2, abs=1e-4)
     assert grad_bp(composite(f), 2.3) == pytest.approx((f(2.3 + 1e-6) - f(2.3)) / 1e-6, abs=1e-4)
+
+
+class Backlash:
+    """A play between two gears: it remembers where it is."""
+
+    def __init__(self):
+        self.center = 0.0
+
+    def __call__(self, x):
+        if x - self.center > 1.0:
+            self.center = x - 1.0
+        elif x - self.center < -1.0:
+            self.center = x + 1.0
+        return self.center
+
+
+def test_gradient_where_branches_meet_is_refused_if_an_object_remembers():
+    def played(x, play):
+        return sum(play(x * k) * k for k in (-1.0, 0.5, 1.0, 2.0))
+
+    assert grad_bp(lambda x: composite(played)(x, Backlash()), 1.3) == pytest.approx(5.5)
+    with pytest.raises(NoGradientError, match="object that was there before"):
+        grad_bp(lambda x: composite(played)(x, Backlash()), 1.0)
