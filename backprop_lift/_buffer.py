@@ -161,6 +161,11 @@ class Buffer:
             root._held = _stored(root._held, key, value)
         else:
             top = self._top()
+            if is_complex(top._contents()) and not is_complex(self._contents()):
+                raise ConversionError(
+                    "A BVar was to be stored among the bytes of a complex array.",
+                    "Store into its parts: a.real[...] and a.imag[...].",
+                )
             shape = np.shape(value_of(top._contents()))
             flat = _reshaped(top._contents(), -1)
             whole = _reshaped(_stored(flat, self._positions(top)[key], value), shape)

@@ -323,3 +323,15 @@ def test_question_to_pandas_is_answered(agrees):
         return known * pandas.notna(x[0]) * pandas.api.types.is_scalar(x[0])
 
     assert agrees(f, VECTOR)
+
+
+def test_write_through_a_view_of_other_numbers_is_refused(mine):
+    def f(x):
+        a = np.zeros(3, complex)
+        a.view(float)[:3] = x
+        return np.abs(a)
+
+    lifted(f, into=mine)
+
+    with pytest.raises(LiftError, match="bytes of a complex array"):
+        grad_bp(lambda x: np.sum(twin_of(f, mine)(x)), VECTOR)

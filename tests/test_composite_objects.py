@@ -626,3 +626,17 @@ def test_objects_that_are_not_rebound_stay_the_same_ones(mine):
     assert [a is b for a, b in zip(before, marks.values(), strict=False)] == [True, False, True]
     assert marks["b"][0] is before[1]
     assert marks["d"] == 0.83
+
+
+class Curve:
+    """An object that NumPy takes for an array."""
+
+    def __init__(self, points):
+        self.points = points
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.points, dtype)
+
+
+def test_object_that_tells_its_array_is_taken_for_it(agrees):
+    assert agrees(lambda x: np.sum(Curve(x * x)) + np.asarray(Curve(x)), np.array([0.7, 1.9]))

@@ -18,7 +18,7 @@ from .standing_in import representative, stands_in
 from .texts import refuse_printed, refuse_texts
 from .world import World
 
-__all__ = ["CONVERSIONS", "as_array", "collect_objects", "numbers_only"]
+__all__ = ["CONVERSIONS", "as_array", "collect_objects", "converted", "numbers_only"]
 
 
 _IF_NEEDED: Final = 2  # of `numpy._CopyMode`
@@ -71,7 +71,7 @@ def _require(a: Any, dtype: Any = None, requirements: Any = None, **settings: An
 
 def as_array(value: Any, dtype: Any) -> Any:
     """A value as the array that NumPy would make of it; a BVar where it holds one."""
-    value = _converted(contents_of(value))
+    value = converted(contents_of(value))
     if value.__class__ is not BVar:
         if not has_bvar(value):
             refuse_texts(value)
@@ -100,7 +100,7 @@ def as_array(value: Any, dtype: Any) -> Any:
     return array
 
 
-def _converted(value: Any) -> Any:
+def converted(value: Any) -> Any:
     """What an object of a class with ``__array__`` says that its array is."""
     convert = getattr(type(value), "__array__", None)
     if convert is None or isinstance(value, (BVar, Buffer, np.ndarray, np.generic)):
