@@ -22,19 +22,24 @@ SINGULAR: Final = {
     math.acos: 1.0, np.arccosh: 1.0, math.acosh: 1.0,
 }  # fmt: skip
 
+_FEW: Final = 16
+
 
 def _has_ties(a: Any) -> bool:
-    """Are there elements so close that their order is that of this very point only?"""
+    """Are there elements so close that their order is that of this very point only?
+
+    Of many, which are not moved one by one, any of the tied may stand for all.
+    """
     ordered = np.sort(np.asarray(a), axis=None)
-    return nearly_equal(ordered[1:], ordered[:-1])
+    return len(ordered) <= _FEW and nearly_equal(ordered[1:], ordered[:-1])
 
 
 def _is_shared(result: Any, a: Any, axis: Any = None, *settings: Any, **named: Any) -> bool:
-    """Is an extreme reached by several elements? `result` tells where by one."""
+    """Is an extreme of few elements reached by several? `result` tells where by one."""
     a = np.asarray(a)
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    if not np.issubdtype(a.dtype, np.floating) or a.shape[axis] < 2:
+    if not np.issubdtype(a.dtype, np.floating) or not 2 <= a.size <= _FEW:
         return False
     place = np.expand_dims(result, axis) if np.ndim(result) < np.ndim(a) else np.asarray(result)
     extreme = np.take_along_axis(a, place, axis)

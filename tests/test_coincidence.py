@@ -511,3 +511,12 @@ def test_gradient_where_branches_meet_is_refused_if_an_object_remembers():
     assert grad_bp(lambda x: composite(played)(x, Backlash()), 1.3) == pytest.approx(5.5)
     with pytest.raises(NoGradientError, match="object that was there before"):
         grad_bp(lambda x: composite(played)(x, Backlash()), 1.0)
+
+
+def test_median_of_many_with_ties_is_that_of_one_of_them():
+    x = np.random.default_rng(0).integers(0, 20, 301).astype(float)
+
+    gradient = grad_bp(composite(lambda x: np.median(x) * 2.0), x)
+
+    assert np.sum(gradient) == pytest.approx(2.0)
+    assert np.all(x[gradient != 0] == np.median(x))
