@@ -136,9 +136,13 @@ class Tape(list[Node]):
         Positions of values whose space was given by hand, so that it sums their cotangents.
     at_end : list of callable
         What is to be done when the recording ends.
+    latest_left : int
+        The latest position of a value that was left in an object from before.
     """
 
-    __slots__ = ("at_end", "careful", "coincident", "given", "origin", "serial", "tokens")
+    __slots__ = (
+        "at_end", "careful", "coincident", "given", "latest_left", "origin", "serial", "tokens"
+    )  # fmt: skip
 
     def __init__(self, origin: str = "") -> None:
         super().__init__()
@@ -149,6 +153,7 @@ class Tape(list[Node]):
         self.coincident = False
         self.careful = False
         self.at_end: list[Callable[[], None]] = []
+        self.latest_left = -1
 
     def token(self, value: Any) -> Token:
         """The token of a value on this tape; interned for what arithmetic keeps."""

@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+import statistics
 
 import numpy as np
 import pytest
@@ -509,3 +510,102 @@ def test_gradient_of_a_curve_that_begins_flat_is_zero_where_it_begins():
         return 0.0 if x <= 0 else 1e5 * ((1 + x) ** 3 - 1 - 3 * x - 3 * x * x)
 
     assert grad_bp(composite(f), 0.0) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_median_of_python_has_the_mean_of_both_sides_at_a_tie():
+    def middle(x):
+        return statistics.median([x, 2.0, 1.5, 1.5])
+
+    assert grad_bp(composite(middle), 1.5) == pytest.approx(0.25)
+    assert grad_bp(composite(lambda x: statistics.median([x, 0.5, 1.5])), 1.5) == pytest.approx(0.5)
+
+
+TABLE = np.array([1.0, 4.0, 2.0, 7.0, 5.0])
+
+
+def by_whole_place(x):
+    i = int(x)
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_floor(x):
+    i = math.floor(x * 2) // 2
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_search(x):
+    i = np.searchsorted(np.arange(5.0), x) - 1
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_bins(x):
+    i = np.digitize(x, np.arange(5.0)) - 1
+    return TABLE[i] + (x - i) * (TABLE[i + 1] - TABLE[i])
+
+
+def by_array_of_places(x):
+    x = np.array([x])
+    i = x.astype(int)
+    j = np.floor_divide(x, 1.0).astype(int)
+    return (TABLE[i] + (x - j) * (TABLE[i + 1] - TABLE[j]))[0]
+
+
+def by_largest(x):
+    a = np.array([x, 2.0, 1.0])
+    return a[np.argmax(a)] + a[np.argsort(a)[1]] * 3.0
+
+
+def by_rounding_to_nearest(x):
+    nearest = round(x + 0.5)
+    return abs(x + 0.5 - nearest) + np.abs(x + 0.5 - np.rint(x + 0.5))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        by_whole_place,
+        by_floor,
+        by_search,
+        by_bins,
+        by_array_of_places,
+        by_largest,
+        by_rounding_to_nearest,
+    ],
+)
+def test_piecewise_function_has_the_mean_of_both_slopes_at_a_knot(f):
+    above, below = ((f(2.0 + h) - f(2.0)) / h for h in (1e-6, -1e-6))
+
+    assert grad_bp(composite(f), 2.0) == pytest.approx((above + below) / 2, abs=1e-4)
+    assert grad_bp(composite(f), 2.3) == pytest.approx((f(2.3 + 1e-6) - f(2.3)) / 1e-6, abs=1e-4)
+
+
+class Backlash:
+    """A play between two gears: it remembers where it is."""
+
+    def __init__(self):
+        self.center = 0.0
+
+    def __call__(self, x):
+        if x - self.center > 1.0:
+            self.center = x - 1.0
+        elif x - self.center < -1.0:
+            self.center = x + 1.0
+        return self.center
+
+
+def test_gradient_where_branches_meet_is_refused_if_an_object_remembers():
+    def played(x, play):
+        return sum(play(x * k) * k for k in (-1.0, 0.5, 1.0, 2.0))
+
+    assert grad_bp(lambda x: composite(played)(x, Backlash()), 1.3) == pytest.approx(5.5)
+    with pytest.raises(NoGradientError, match="object that was there before"):
+        grad_bp(lambda x: composite(played)(x, Backlash()), 1.0)
+
+
+def test_median_of_many_with_ties_is_that_of_one_of_them():
+    x = np.random.default_rng(0).integers(0, 20, 301).astype(float)
+
+    gradient = grad_bp(composite(lambda x: np.median(x) * 2.0), x)
+
+    assert np.sum(gradient) == pytest.approx(2.0)
+    assert np.all(x[gradient != 0] == np.median(x))

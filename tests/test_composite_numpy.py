@@ -146,6 +146,30 @@ def by_diagonal_written_into(x):
     return a
 
 
+def by_views_of_one_number(x):
+    a = np.empty(3)
+    first, last = a[..., 0], a[1:][..., 1]
+    first[()] = x[0] * x[1]
+    np.multiply(x[1], x[2], out=last)
+    a[1] = 2.0 * x[2]
+    last += first
+    return a * last
+
+
+def by_parts_of_complex_numbers(x):
+    a = np.zeros(3, complex)
+    a.real = x
+    a.imag = x * x
+    b = np.zeros((2, 3), complex)
+    b.real[0] = x
+    b.imag[1, 1:] = x[1:]
+    b.imag += 1.0
+    b[0].imag[2] = x[0] ** 2
+    b.T.real[0] *= 3.0
+    b.imag.ravel()[1] = 7.0  # a copy, as the items do not lie one after the other
+    return np.abs(a * a) + np.abs(b[0] * b[1] + b.real[0])
+
+
 def by_dtype_of_objects(x):
     a = x.astype(object)
     return a * a
@@ -212,6 +236,8 @@ def by_random_state(x):
         by_objects,
         by_strides,
         by_diagonal_written_into,
+        by_views_of_one_number,
+        by_parts_of_complex_numbers,
         by_dtype_of_objects,
         by_out_of_methods,
         by_out_of_reductions,
@@ -327,3 +353,33 @@ def test_series_of_polynomials_has_the_gradient_of_its_coefficients(kind):
     steps = eps * np.eye(3)
     assert np.allclose(dzdc, [(f(c + s, x) - f(c - s, x)) / (2 * eps) for s in steps], rtol=1e-7)
     assert np.isclose(dzdx, (f(c, x + eps) - f(c, x - eps)) / (2 * eps), rtol=1e-7)
+
+
+def test_function_made_to_replace_one_of_numpy_is_lifted_as_that(agrees):
+    bottleneck = pytest.importorskip("bottleneck")
+    missing = np.array([1.0, np.nan, 1.0])
+
+    assert agrees(lambda x: bottleneck.nanstd(x * missing, ddof=1) + bottleneck.nansum(x), VECTOR)
+
+
+def test_question_to_pandas_is_answered(agrees):
+    pandas = pytest.importorskip("pandas")
+
+    def f(x):
+        x = np.append(x, np.nan)
+        known = x[~pandas.isna(x)] if pandas.api.types.is_list_like(x) else x * 0.0
+        return known * pandas.notna(x[0]) * pandas.api.types.is_scalar(x[0])
+
+    assert agrees(f, VECTOR)
+
+
+def test_write_through_a_view_of_other_numbers_is_refused(mine):
+    def f(x):
+        a = np.zeros(3, complex)
+        a.view(float)[:3] = x
+        return np.abs(a)
+
+    lifted(f, into=mine)
+
+    with pytest.raises(LiftError, match="bytes of a complex array"):
+        grad_bp(lambda x: np.sum(twin_of(f, mine)(x)), VECTOR)

@@ -702,3 +702,17 @@ def test_frozen_record_made_of_bvars_stays_frozen(mine):
         return area.side
 
     assert math.isclose(grad_bp(f, 4.0), 0.25)
+
+
+class Curve:
+    """An object that NumPy takes for an array."""
+
+    def __init__(self, points):
+        self.points = points
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.points, dtype)
+
+
+def test_object_that_tells_its_array_is_taken_for_it(agrees):
+    assert agrees(lambda x: np.sum(Curve(x * x)) + np.asarray(Curve(x)), np.array([0.7, 1.9]))

@@ -34,7 +34,7 @@ from . import (
     youngest,
 )
 from .collecting import collect, collect_array
-from .comparison import coincide, note_fine_steps
+from .comparison import coincide
 from .special import by_its_class
 
 __all__ = ["ARITHMETIC", "arithmetic", "binary", "by_class_of", "unary", "without_gradient"]
@@ -243,7 +243,7 @@ def without_gradient(op: Any, x: Any, y: Any) -> Any:
         return {**x, **y}
     result = op(value_of(x), value_of(y))
     if op is operator.floordiv:
-        note_fine_steps(result, x, y)
+        note_cut(x, y)
     return result
 
 

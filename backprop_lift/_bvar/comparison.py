@@ -6,6 +6,7 @@ from that of the neighbourhood. So the tape remembers that it happened.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import numpy as np
 from . import BVar, bare, innermost
 from .special import by_its_class
 
-__all__ = ["COMPARISONS", "FINEST", "coincide", "compare", "nearly_equal", "note_fine_steps"]
+__all__ = ["COMPARISONS", "FINEST", "coincide", "compare", "cuts", "nearly_equal", "note_cut"]
 
 COMPARISONS: Final[dict[Any, Any]] = {
     np.less: operator.lt,
@@ -25,6 +26,9 @@ COMPARISONS: Final[dict[Any, Any]] = {
     np.not_equal: operator.ne,
 }
 
+
+# Numbers that are the same to so many digits may be so at this very point only.
+_SAME: Final = 1e-8
 
 _SPECIAL: Final[dict[Any, tuple[str, str]]] = {
     operator.lt: ("__lt__", "__gt__"),
@@ -61,7 +65,7 @@ def nearly_equal(a: Any, b: Any) -> bool:
     if a.__class__ is float and (b.__class__ is float or b.__class__ is int):
         distance = abs(a - b)
         return distance <= 1e-3 and (
-            distance <= 1e-8 * abs(a) or abs(a) <= 1e-12 or abs(b) <= 1e-12
+            distance <= _SAME * abs(a) or abs(a) <= 1e-12 or abs(b) <= 1e-12
         )
     try:
         p, q = np.asarray(a), np.asarray(b)
@@ -70,7 +74,7 @@ def nearly_equal(a: Any, b: Any) -> bool:
         with np.errstate(all="ignore"):
             distance = np.abs(p - q)
             smaller = np.minimum(np.abs(p), np.abs(q))
-            near = (distance <= 1e-8 * np.abs(p)) | ((distance <= 1e-3) & (smaller <= 1e-12))
+            near = (distance <= _SAME * np.abs(p)) | ((distance <= 1e-3) & (smaller <= 1e-12))
         return bool(near.any())
     except (TypeError, ValueError):
         return False
@@ -81,16 +85,26 @@ FINEST: Final = 1e8
 _LARGE: Final = 1e-1 * FINEST
 
 
-def note_fine_steps(result: Any, *values: Any) -> None:
-    """Note values that were cut to whole numbers so large that they hardly tell steps from a slope.
+def cuts(x: Any, by: Any = 1) -> bool:
+    """Is it at a jump of its own, or is a slope lost, where `x` is cut to a multiple of `by`?
 
-    What is made of the numbers then shows whether a gradient was lost.
+    It is at a multiple; and with so many multiples below it, the steps are hardly seen as steps.
     """
-    if result.__class__ is int or result.__class__ is float:
-        if abs(result) >= _LARGE:
-            coincide(*values)
-    elif np.any(np.abs(result) >= _LARGE):
-        coincide(*values)
+    if x.__class__ is float and by.__class__ in (int, float):
+        q = x / by if by else math.nan
+        return abs(q) < math.inf and (abs(q) >= _LARGE or abs(q - round(q)) <= _SAME * abs(q))
+    try:
+        with np.errstate(all="ignore"):
+            q = np.abs(np.asarray(x) / by)
+            return bool(np.any((q >= _LARGE) | (np.abs(q - np.rint(q)) <= _SAME * q)))
+    except TypeError:  # no numbers
+        return False
+
+
+def note_cut(x: Any, by: Any = 1) -> None:
+    """Note where a value is cut to a multiple of another one, if that could tell."""
+    if cuts(innermost(x), innermost(by)):
+        coincide(x, by)
 
 
 def coincide(*values: Any) -> None:

@@ -20,6 +20,10 @@ SINGULAR: Final = {
 }  # fmt: skip
 
 
+# So many numbers are moved one by one where a limit is taken.
+_FEW: Final = 16
+
+
 def vanishes(x: Any) -> bool:
     """Is there a zero among floats, whose truth is asked?"""
     x = np.asarray(x)
@@ -27,8 +31,13 @@ def vanishes(x: Any) -> bool:
 
 
 def repeats(a: Any, axis: Any = -1) -> bool:
-    """Are there equal numbers along an axis, whose order means nothing?"""
+    """Are there equal numbers along an axis, whose order means nothing?
+
+    Of many, which are not moved one by one, any of the equal may stand for all.
+    """
     a = np.asarray(a)
+    if a.size > _FEW:
+        return False
     if axis is None or np.ndim(axis) or not np.ndim(a):
         a, axis = a.reshape(-1), -1
     return bool(np.any(np.equal(np.diff(np.sort(a, axis=axis), axis=axis), 0)))
@@ -37,6 +46,8 @@ def repeats(a: Any, axis: Any = -1) -> bool:
 def are_tied(a: Any, y: Any, axis: Any = None) -> bool:
     """Are several numbers along an axis equal to `y`, their maximum, say?"""
     a, y = np.asarray(a), np.asarray(y)
+    if a.size > _FEW:
+        return False
     if axis is not None and y.ndim != a.ndim:
         y = np.expand_dims(y, axis)
     return bool(np.any(np.sum(np.equal(a, y), axis=axis) > 1))

@@ -16,10 +16,10 @@ import numpy as np
 
 from .._space import parts_of
 from . import BVar, has_bvar, rooted
-from .comparison import COMPARISONS, coincide, nearly_equal, note_fine_steps
+from .comparison import COMPARISONS, coincide, cuts, nearly_equal, note_cut
 from .kinks import are_tied, repeats, vanishes
 
-__all__ = ["note_cut", "note_meeting", "note_zeros"]
+__all__ = ["note_cast", "note_meeting", "note_zeros"]
 
 
 def note_meeting(function: Any, result: Any, args: Any, kwargs: Any) -> None:
@@ -35,8 +35,6 @@ def note_meeting(function: Any, result: Any, args: Any, kwargs: Any) -> None:
     meets = _MEETINGS.get(function) if function.__hash__ is not None else None
     if meets is None or not (has_bvar(args) or has_bvar(kwargs)):
         return
-    if function in _CUTTING:
-        note_fine_steps(result, *args)
     settings = {k: rooted(v) for k, v in kwargs.items()}
     try:
         with np.errstate(all="ignore"):
@@ -53,12 +51,12 @@ def note_zeros(x: Any) -> None:
         _coincide_within(x)
 
 
-def note_cut(x: Any, dtype: Any) -> None:
+def note_cast(x: Any, dtype: Any) -> None:
     """Note that numbers were made truths or integers, where that jumps."""
     if np.dtype(dtype).kind == "b":
         note_zeros(x)
     elif has_bvar(x):
-        note_meeting(np.trunc, np.trunc(rooted(x)), (x,), {})
+        note_cut(x)
 
 
 def _coincide_within(value: Any) -> None:
@@ -68,12 +66,6 @@ def _coincide_within(value: Any) -> None:
         for _, part in parts_of(value) or ():
             _coincide_within(part)
 
-
-# They cut numbers to whole ones.
-_CUTTING: Final = frozenset(
-    {np.floor, np.ceil, np.trunc, np.fix, np.rint, np.floor_divide, operator.floordiv}
-    | {math.floor, math.ceil, math.trunc, int}
-)
 
 # Each is asked with the result and the arguments of a call.
 
@@ -86,16 +78,8 @@ def _vanish(y: Any, *xs: Any, **settings: Any) -> bool:
     return any(map(vanishes, xs))
 
 
-def _is_whole(y: Any, x: Any, *xs: Any, **settings: Any) -> bool:
-    return not isinstance(x, str) and bool(np.any(np.equal(y, x)))
-
-
-def _is_half(y: Any, x: Any, *xs: Any, **settings: Any) -> bool:
-    return bool(np.any(np.equal(np.abs(np.subtract(x, y)), 0.5)))
-
-
-def _is_multiple(y: Any, x1: Any, x2: Any) -> bool:
-    return bool(np.any(np.equal(np.multiply(y, x2), x1)))
+def _is_cut(y: Any, x: Any = 0, *xs: Any, **settings: Any) -> bool:
+    return not isinstance(x, str) and cuts(x)
 
 
 def _are_equal(y: Any, x1: Any, x2: Any, *xs: Any) -> bool:
@@ -139,10 +123,13 @@ _MEETINGS: Final[dict[Any, Callable[..., bool]]] = {
     np.isreal: lambda y, x: np.iscomplexobj(x) and bool(np.any(y)),
     np.iscomplex: lambda y, x: np.iscomplexobj(x) and not np.all(y),
     **dict.fromkeys(
-        (np.floor, np.ceil, np.trunc, np.fix, math.floor, math.ceil, math.trunc, int), _is_whole
+        (np.floor, np.ceil, np.trunc, np.fix, math.floor, math.ceil, math.trunc, int), _is_cut
     ),
-    np.rint: _is_half,
-    **dict.fromkeys((np.floor_divide, operator.floordiv, operator.ifloordiv), _is_multiple),
+    np.rint: lambda y, x, **settings: cuts(x + 0.5),
+    **dict.fromkeys(
+        (np.floor_divide, operator.floordiv, operator.ifloordiv),
+        lambda y, x1, x2, **settings: cuts(x1, x2),
+    ),
     **dict.fromkeys((*COMPARISONS, *COMPARISONS.values()), _are_equal),
     **dict.fromkeys((np.searchsorted, np.digitize, np.isin), _lies_on_edge),
     np.argmax: _is_tied(np.max),

@@ -19,7 +19,7 @@ from . import BVar, bvar_at, finite, innermost, site, unlifted, value_of
 from .arithmetic import ARITHMETIC, arithmetic, binary, by_class_of, unary, without_gradient
 from .assignment import with_item
 from .attributes import attribute_of
-from .comparison import COMPARISONS, FINEST, coincide, compare, note_fine_steps
+from .comparison import COMPARISONS, FINEST, coincide, compare, cuts, note_cut
 from .items import all_parts_of, item_of
 from .printing import _printed, printed
 from .special import by_its_class
@@ -358,7 +358,8 @@ class Operators:
         value = round(self._bvar_value, *digits)
         root = innermost(self)
         if not isinstance(root, float) or abs(root) <= FINEST * 10.0 ** -(ndigits or 0):
-            note_fine_steps(value, self)
+            if isinstance(root, float) and cuts(root * 10.0 ** (ndigits or 0) + 0.5):
+                coincide(self)
             return value
         if ndigits is None:
             raise NoGradientError(
@@ -496,7 +497,7 @@ class Operators:
 
 
 def _cut(v: Any, result: Any) -> Any:
-    note_fine_steps(result, v)
+    note_cut(v)
     return result
 
 

@@ -16,7 +16,7 @@ from .._lift import lifted
 from .._lift.signature import dressed
 from .._registry import Registry
 from ..errors import ConversionError
-from .arrays import numbers_only
+from .arrays import converted, numbers_only
 from .buffer import Buffer, call, call_ufunc, contents_of, fresh
 from .modules import OPAQUE, PASSING
 from .objects import ORIGINAL
@@ -75,9 +75,9 @@ def _stays(value: Any) -> bool:
 
 
 def _arrayed(value: Any) -> Any:
-    """A list of BVars as the array that NumPy would make of it, where it would make one."""
+    """What NumPy would make an array of, as that array: lists of BVars, and objects that tell."""
     if value.__class__ is not list and value.__class__ is not tuple:
-        return value
+        return value if value.__class__ in _PASSED else converted(value)
     value = contents_of(value)
     if not has_bvar(value) or not numbers_only(value):
         return value

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
 from .._bvar.collecting import collect_array
-from .._bvar.meeting import note_cut
+from .._bvar.meeting import note_cast
 from ..errors import ConversionError
 from .buffer import Buffer, contents_of, fresh
 from .numbers import is_discrete
@@ -18,7 +18,7 @@ from .standing_in import representative, stands_in
 from .texts import refuse_printed, refuse_texts
 from .world import World
 
-__all__ = ["CONVERSIONS", "as_array", "collect_objects", "numbers_only"]
+__all__ = ["CONVERSIONS", "as_array", "collect_objects", "converted", "numbers_only"]
 
 
 _IF_NEEDED: Final = 2  # of `numpy._CopyMode`
@@ -70,7 +70,7 @@ def _require(a: Any, dtype: Any = None, requirements: Any = None, **settings: An
 
 def as_array(value: Any, dtype: Any) -> Any:
     """A value as the array that NumPy would make of it; a BVar where it holds one."""
-    value = _converted(contents_of(value))
+    value = converted(contents_of(value))
     if value.__class__ is not BVar:
         if not has_bvar(value):
             refuse_texts(value)
@@ -89,7 +89,7 @@ def as_array(value: Any, dtype: Any) -> Any:
         if target.kind == "O":
             return array
         if is_discrete(target):
-            note_cut(array, target)
+            note_cast(array, target)
             return np.asarray(root).astype(target)
         if root.dtype != target if hasattr(root, "dtype") else target.kind == "c":
             array = array.astype(dtype)
@@ -98,7 +98,7 @@ def as_array(value: Any, dtype: Any) -> Any:
     return array
 
 
-def _converted(value: Any) -> Any:
+def converted(value: Any) -> Any:
     """What an object of a class with ``__array__`` says that its array is."""
     convert = getattr(type(value), "__array__", None)
     if convert is None or isinstance(value, (BVar, Buffer, np.ndarray, np.generic)):
@@ -212,7 +212,7 @@ def _cast(cls: Any) -> Callable[..., Any]:
 
 def _rounded(cls: Any) -> Callable[..., Any]:
     def convert(world: World, x: Any = 0, /) -> Any:
-        note_cut(contents_of(x), cls)
+        note_cast(contents_of(x), cls)
         return cls(representative(x))
 
     return convert

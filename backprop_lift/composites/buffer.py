@@ -95,14 +95,23 @@ class Buffer:
     def _root(self) -> Buffer:
         return self if self._base is None else self._base._root()
 
-    def _positions(self) -> Any:
-        """Where each item lies in the flattened root."""
-        if self._base is None:
-            shape = np.shape(value_of(self._held))
+    def _top(self) -> Buffer:
+        """The root, or the real or imaginary part of complex items that this is a slice of."""
+        if self._base is None or self._read is _REAL or self._read is _IMAG:
+            return self
+        return self._base._top()
+
+    def _positions(self, top: Buffer | None = None) -> Any:
+        """Where each item lies in the flattened root, or in another buffer it is a slice of."""
+        if self._base is None or self is top:
+            shape = np.shape(value_of(self._contents()))
             numbers = np.arange(int(np.prod(shape))).reshape(shape)
             return np.asfortranarray(numbers) if self._by_columns else numbers
         assert self._read is not None
-        return self._read(self._base._positions())
+        numbers = self._base._positions(top)
+        if self._read is _REAL or self._read is _IMAG:  # every other number in memory
+            return np.stack([numbers, numbers], axis=-1)[..., 0]
+        return self._read(numbers)
 
     def _share(self) -> Any:
         """The contents, about to be kept by a node: the next assignment copies them first."""
@@ -112,9 +121,10 @@ class Buffer:
     def _slice(self, read: Callable[[Any], Any]) -> Any:
         """A part read from the contents: a slice that aliases, where NumPy would give one."""
         part = read(self._contents())
-        if isinstance(part, (np.ndarray, BVar)) and np.ndim(value_of(part)):
+        if isinstance(part, (np.ndarray, BVar)):
             positions = self._positions()
-            if np.may_share_memory(positions, read(positions)):
+            places = read(positions)  # an array, of no dimensions too: a number is no view
+            if places.__class__ is np.ndarray and np.may_share_memory(positions, places):
                 return Buffer(base=self, read=read)
         if isinstance(part, BVar):
             return Buffer(part.copy()) if is_linked(part) else part
@@ -150,15 +160,20 @@ class Buffer:
                 root._held.flat[places.ravel()] = np.broadcast_to(value, places.shape).ravel()
         elif root is self:
             root._held = _stored(root._held, key, value)
-        elif is_complex(root._held) and not is_complex(self._contents()):
-            raise ConversionError(
-                "A BVar was to be stored into the real or imaginary part of a complex array.",
-                "Make the array of its parts: real + 1j * imag.",
-            )
         else:
-            shape = np.shape(value_of(root._held))
-            flat = _reshaped(root._held, -1)
-            root._held = _reshaped(_stored(flat, self._positions()[key], value), shape)
+            top = self._top()
+            if is_complex(top._contents()) and not is_complex(self._contents()):
+                raise ConversionError(
+                    "A BVar was to be stored among the bytes of a complex array.",
+                    "Store into its parts: a.real[...] and a.imag[...].",
+                )
+            shape = np.shape(value_of(top._contents()))
+            flat = _reshaped(top._contents(), -1)
+            whole = _reshaped(_stored(flat, self._positions(top)[key], value), shape)
+            if top is root:
+                root._held = whole
+            else:
+                setattr(top._base, "real" if top._read is _REAL else "imag", whole)
 
     def __iter__(self) -> Iterator[Any]:
         iter(value_of(self._contents()))
@@ -226,6 +241,32 @@ class Buffer:
             return fresh(result) if out is None else into(out, result)
 
         return method
+
+    @property
+    def real(self) -> Any:
+        """Of the items; may be assigned to."""
+        return Buffer(base=self, read=_REAL) if is_complex(self._contents()) else self[...]
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        contents = self._contents()
+        self[...] = contents_of(value) + 1j * contents.imag if is_complex(contents) else value
+
+    @property
+    def imag(self) -> Any:
+        """Of the items; may be assigned to where they are complex."""
+        return (
+            Buffer(base=self, read=_IMAG)
+            if is_complex(self._contents())
+            else fresh(np.zeros(self.shape))
+        )
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        contents = self._contents()
+        if not is_complex(contents):
+            raise TypeError("array does not have imaginary part to set")
+        self[...] = contents.real + 1j * contents_of(value)
 
     @property
     def shape(self) -> Any:
@@ -391,7 +432,9 @@ def _reshaped(array: Any, shape: Any) -> Any:
     return array.reshape(shape)
 
 
-_SLICING_ATTRIBUTES: Final = frozenset({"T", "real", "imag", "mT"})
+_REAL: Final = operator.attrgetter("real")
+_IMAG: Final = operator.attrgetter("imag")
+_SLICING_ATTRIBUTES: Final = frozenset({"T", "mT"})
 _SLICING_METHODS: Final = frozenset(
     {"reshape", "ravel", "transpose", "swapaxes", "squeeze", "view", "diagonal"}
 )

@@ -81,11 +81,13 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
             return [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
 
     gradient: Callable[[Any], Any]
-    if missing <= set(inputs):
+    if tape.latest_left >= start:
+        gradient = functools.partial(_refuse, name, *_REMEMBERS)
+    elif missing <= set(inputs):
         values = [value for value, _ in inputs.values()]
         gradient = _gradient_by_limits(name, again, values, whole, length)
     else:
-        gradient = functools.partial(_refuse, name)
+        gradient = functools.partial(_refuse, name, *_CAPTURES)
     parents = tuple((place, space) for place, (_, space) in inputs.items())
     joined = record(tape, whole, gradient, parents, Named(name))
     for i, v in enumerate(changed, 1):
@@ -93,12 +95,21 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return joined[0]
 
 
-def _refuse(name: str, dzdy: Any) -> Any:
+def _refuse(name: str, since: str, remedy: str, dzdy: Any) -> Any:
     raise NoGradientError(
-        f"{name} has no gradient at a point where its branches meet, since a function that it was "
-        "given depends on a BVar from elsewhere.",
-        "Pass the BVar as an argument, or capture it in the function itself.",
+        f"{name} has no gradient at a point where its branches meet, since {since}.", remedy
     )
+
+
+_CAPTURES: Final = (
+    "a function that it was given depends on a BVar from elsewhere",
+    "Pass the BVar as an argument, or capture it in the function itself.",
+)
+# Called again beside the point, it would go on from what it remembers of the point itself.
+_REMEMBERS: Final = (
+    "it keeps numbers in an object that was there before",
+    "Take it a little beside the point, or give it an object of its own in each call.",
+)
 
 
 def _gather(value: Any, found: list[BVar]) -> None:
@@ -274,7 +285,7 @@ def _gradient_by_limits(
 
         refusals: list[Exception] = []
         around = Around(at, leaves_of(roots), gradient_at)
-        if not np.isclose(around.value, weighed(result), equal_nan=True):
+        if not np.isclose(around.value, weighed(result), 1e-10, 0.0, equal_nan=True):
             raise NoGradientError(
                 f"{name} gives another result when it is called again, at a point where its "
                 "branches meet.",

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._bvar import BVar, is_plain
+from .._lift.signature import dressed
 from .._space import is_record, parts_of, rebuilt
 from ..errors import NoGradientError
 from .bodies import with_body
@@ -23,7 +24,7 @@ from .standing_in import representative, stands_in
 from .texts import refuse_text_of
 from .world import World
 
-__all__ = ["dispatcher", "no_pool", "pool", "writes_texts"]
+__all__ = ["dispatcher", "known_as", "no_pool", "pool", "question", "writes_texts"]
 
 
 # Copies
@@ -157,6 +158,39 @@ _POOLS: Final = frozenset(
         ("multiprocessing.pool", "ThreadPool"),
     }
 )
+
+
+# Compiled functions that are NumPy's under another name.
+_LIKE_NUMPY: Final = {
+    ("bottleneck.reduce", function.__name__): function
+    for function in (np.nansum, np.nanmean, np.nanstd, np.nanvar, np.nanmin, np.nanmax, np.median,
+                     np.nanmedian, np.nanargmin, np.nanargmax)
+}  # fmt: skip
+
+
+def known_as(value: Any) -> Any:
+    """The function of NumPy that another one is made to replace; any other as it is."""
+    return _LIKE_NUMPY.get(_full_name(value), value)
+
+
+# Where pandas answers what a value is or where it is missing, which does not vary.
+_QUESTIONS_IN: Final = frozenset(
+    {"pandas", "pandas.api.types", "pandas._libs.lib", "pandas.core.dtypes.missing",
+     "pandas.core.dtypes.common", "pandas.core.dtypes.inference"}
+)  # fmt: skip
+_QUESTIONS: Final = ("is", "notna", "notnull")
+
+
+def question(value: Any) -> Any:
+    """What asks pandas about the plain values of BVars; None for anything but a question."""
+    module, name = _full_name(value)
+    if module not in _QUESTIONS_IN or not str(name).startswith(_QUESTIONS):
+        return None
+
+    def ask(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        return value(representative(obj), *args, **kwargs)
+
+    return dressed(ask, value)
 
 
 _WRITERS: Final = frozenset({("json", "dump"), ("json", "dumps")})

@@ -21,7 +21,7 @@ from .around import GuardedClass, around, guarded
 from .classes_of_numbers import stand_in_class
 from .entrance import CONTAINERS, Entrance
 from .functions import Functions
-from .library import dispatcher, pool, writes_texts
+from .library import dispatcher, known_as, pool, question, writes_texts
 from .modules import OPAQUE, view_of_module
 from .names import Names
 from .objects import ORIGINAL, Classes, by_class_statement, original_of_view
@@ -219,9 +219,10 @@ class Rebinder(Entrance):
         return made
 
     def _lifted_callable(self, value: Any) -> Any:
+        value = known_as(value)
         stand_in = self.stand_in(value)
         if stand_in is None:
-            stand_in = pool(value)
+            stand_in = pool(value) or question(value)
         if stand_in is not None:
             return stand_in
         entry = self.registry.find(value)

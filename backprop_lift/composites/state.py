@@ -76,20 +76,24 @@ class State(threading.local):
             if _changed(container, before):
                 _moved(v, container)
         for thing in self.lent.values():
-            tapes: dict[int, Any] = {}
-            _replace(thing, functools.partial(self._as_left, tapes=tapes), set(), 0)
-            for tape in tapes.values():
+            latest: dict[int, BVar] = {}
+            _replace(thing, functools.partial(self._as_left, latest=latest), set(), 0)
+            for v in latest.values():
+                tape = v._bvar_space.tape
                 tape.at_end.append(_Settling(thing, tape))
+                tape.latest_left = max(tape.latest_left, v._bvar_at)
         self.forget()
 
     def forget(self) -> None:
         """Drop what has been noted."""
         self.lent, self.copies, self.unfolded = {}, {}, []
 
-    def _as_left(self, leaf: Any, tapes: dict[int, Any]) -> Any:
+    def _as_left(self, leaf: Any, latest: dict[int, BVar]) -> Any:
         leaf = self.as_outside(bare(leaf))
         if leaf.__class__ is BVar:
-            tapes[id(leaf._bvar_space.tape)] = leaf._bvar_space.tape
+            key = id(leaf._bvar_space.tape)
+            if key not in latest or leaf._bvar_at > latest[key]._bvar_at:
+                latest[key] = leaf
         return leaf
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar.meeting import note_cut
+from .._bvar.meeting import note_cast
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
 from ._arrays import (
@@ -154,7 +154,7 @@ def astype(x: Any, dtype: Any) -> Any:
     if np.dtype(dtype).kind == "O":
         return np.copy(x)
     if is_discrete(dtype):
-        note_cut(x, dtype)
+        note_cast(x, dtype)
         return np.asarray(plain(x)).astype(dtype)[()]
     return twin_of(_cast)(x, dtype)
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar import has_bvar, is_complex, value_of
+from .._bvar import has_bvar, is_complex, rooted, value_of
+from .._bvar.comparison import coincide, nearly_equal
 from .._lift import lifted, locally_constant, no_grad
 from .._registry import Entry, Registry, dotted_name, registry, twin_of
 from .._space import ZERO
-from ..errors import UnhandledParameterError
 from .numpy_elementwise import ELEMENTARY, over, times
 from .numpy_shapes import plain
 
@@ -304,6 +304,24 @@ def _median_grad(weight_of_low: float) -> Callable[[Any, Any], Any]:
     return grad
 
 
+def _mean_square(about: Any, data: Any, less: int) -> Any:
+    return sum((x - about) ** 2 for x in data) / (len(data) - less)
+
+
+# Of functions that take more than data: the formula, where more is given.
+_WITH_MORE: dict[Any, Callable[[Any, Any], Any]] = {
+    statistics.fmean: lambda data, weights: (
+        sum(x * w for x, w in zip(data, weights, strict=True)) / sum(weights)
+    ),
+    statistics.harmonic_mean: lambda data, weights: (
+        sum(weights) / sum(w / x for x, w in zip(data, weights, strict=True))
+    ),
+    statistics.pvariance: lambda data, mu: _mean_square(mu, data, 0),
+    statistics.variance: lambda data, xbar: _mean_square(xbar, data, 1),
+    statistics.pstdev: lambda data, mu: _mean_square(mu, data, 0) ** 0.5,
+    statistics.stdev: lambda data, xbar: _mean_square(xbar, data, 1) ** 0.5,
+}
+_MEDIANS: tuple[Any, ...] = (statistics.median, statistics.median_low, statistics.median_high)
 _inner = Registry()  # of functions that are nobody's originals
 
 
@@ -317,13 +335,15 @@ def _of_numbers(original: Any, grad: Any) -> Any:
         data = list(data)
         if not has_bvar((data, settings, named)):
             return original(data, *settings, **named)
-        if settings or named:
-            raise UnhandledParameterError(
-                f"statistics.{original.__name__} was given more than data, which its rule does "
-                "not handle.",
-                "Leave the other arguments away, or write the formula out.",
-            )
-        return twin_of(numbers, _inner)(*data)
+        given = list(inspect.signature(original).bind(data, *settings, **named).arguments.values())
+        if len(given) == 1 or given[1] is None:
+            if original in _MEDIANS:
+                order = sorted(map(plain, data))
+                if any(map(nearly_equal, order, order[1:])):
+                    coincide(*data)
+            return twin_of(numbers, _inner)(*data)
+        original(*map(rooted, given))  # raises what it raises
+        return _WITH_MORE[original](*given)
 
     numbers.__name__ = numbers.__qualname__ = original.__name__
     numbers.__module__ = original.__module__
@@ -348,7 +368,30 @@ for _original, _grad in {
     statistics.median_low: _median_grad(1),
     statistics.median_high: _median_grad(0),
 }.items():
-    lifted(twin=_of_numbers(_original, _grad), samples=[([1.5, 0.5, 2.0, 0.75],)])(_original)
+    _sample = [1.5, 0.5, 2.0, 0.75]
+    _more = [(_sample, 0.8 if "v" in _original.__name__ else [0.5, 1.0, 2.0, 1.5])]
+    lifted(
+        twin=_of_numbers(_original, _grad),
+        samples=[(_sample,), *(_more if _original in _WITH_MORE else ())],
+    )(_original)
+
+
+def _normal_quantile_grads(dzdy: Any, result: Any, p: Any, mu: Any, sigma: Any) -> Any:
+    z = (result - mu) / sigma
+    return dzdy * sigma * math.sqrt(2 * math.pi) * np.exp(z * z / 2), dzdy, dzdy * z
+
+
+lifted(
+    grad=_normal_quantile_grads,
+    signature="p, mu, sigma, /",
+    samples=[(0.3, 0.5, 2.0), (0.9, -1.0, 0.7)],
+)(statistics._normal_dist_inv_cdf)  # type: ignore[attr-defined]  # of NormalDist.inv_cdf
+if hasattr(statistics, "_mean_stdev"):  # of NormalDist.from_samples, since Python 3.11
+    lifted(
+        twin=lambda data: (twin_of(statistics.fmean)(data), twin_of(statistics.stdev)(data)),
+        signature="data",
+        samples=[([1.5, 0.5, 2.0, 0.75],)],
+    )(statistics._mean_stdev)
 
 
 # operator: BVars answer the operators, so these functions are their own twins
