@@ -34,7 +34,7 @@ from . import (
     youngest,
 )
 from .collecting import collect, collect_array
-from .comparison import coincide
+from .comparison import coincide, note_cut
 from .special import by_its_class
 
 __all__ = ["ARITHMETIC", "arithmetic", "binary", "by_class_of", "unary", "without_gradient"]
