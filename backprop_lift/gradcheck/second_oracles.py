@@ -122,7 +122,7 @@ def digits_slope(call: Call, direction: Vector, weights: Vector) -> DigitsSlope 
                 float((ahead - here) / step),
             )
             half = float((weighted(step / 2) - weighted(-step / 2)) / step)
-            if abs(half - found.value) > _SETTLED * abs(found.value):
+            if abs(half - found.value) > _SETTLED * max(map(abs, (found.left, found.right))):
                 return None
             away = abs(float(here) - float(weights @ result.vector))
     except Exception:
