@@ -16,8 +16,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
-import wrapt
-
 from .errors import RegistrationError, UnknownTwinError
 
 __all__ = ["Entry", "Kind", "Registry", "dotted_name", "registry", "twin_of"]
@@ -140,6 +138,7 @@ class Registry:
         self._entries: dict[Any, Entry] = {}
         self._twins: dict[Any, Any] = {}
         self._ready: list[tuple[str, Callable[[], Any]]] = []
+        self._awaited: list[tuple[str, str, Callable[[], Any]]] = []
         self._lock = threading.RLock()
         self.loading = False
 
@@ -151,7 +150,7 @@ class Registry:
             entry = self._entries.get(original)
         except TypeError:  # not hashable
             return None
-        if entry is None and self._ready and self._load():
+        if entry is None and (self._ready or self._awaited) and self._load():
             entry = self._entries.get(original)
         if entry is None and self.parent is not None:
             return self.parent.find(original)
@@ -217,9 +216,9 @@ class Registry:
             If its original has one already and `replace` is false, or is not hashable.
         """
         with self._lock:
-            if self._ready and not self.loading:
+            if (self._ready or self._awaited) and not self.loading:
                 root = _root_of(entry.original)
-                if any(root == package for package, _ in self._ready):
+                if any(root == package for *_, package, _ in (*self._ready, *self._awaited)):
                     self._load()  # what it clashes with, or replaces, is here first
             try:
                 there = self._entries.get(entry.original)
@@ -250,7 +249,21 @@ class Registry:
             Takes nothing; called at the first look-up after `module` was imported.
         """
         root = module.partition(".")[0]
-        wrapt.register_post_import_hook(lambda _: self._ready.append((root, load)), module)
+        if module in sys.modules:
+            self._ready.append((root, load))
+        else:
+            self._awaited.append((module, root, load))
+
+    def _await(self) -> None:
+        """Be told when the modules are imported that have not been yet."""
+        import wrapt  # slow to import, and not needed before the first look-up
+
+        awaited, self._awaited = self._awaited, []
+        for module, root, load in awaited:
+            wrapt.register_post_import_hook(self._noting(root, load), module)
+
+    def _noting(self, root: str, load: Callable[[], Any]) -> Callable[[Any], None]:
+        return lambda _: self._ready.append((root, load))
 
     def _load(self) -> bool:
         """Load the rules of all packages that have been imported since the last time."""
@@ -259,9 +272,11 @@ class Registry:
                 return False
             self.loading = True
             try:
-                while self._ready:
-                    self._ready[0][1]()
-                    del self._ready[0]
+                while self._ready or self._awaited:
+                    self._await()
+                    for _ in range(len(self._ready)):
+                        self._ready[0][1]()
+                        del self._ready[0]
             finally:
                 self.loading = False
         return True
