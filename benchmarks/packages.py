@@ -58,7 +58,8 @@ CASES = {
     "transforms3d": Case("transforms3d==0.4.2", "pytest --pyargs transforms3d"),
     "pytransform3d": Case(
         "pytransform3d==3.17.0",
-        "cd {source} && mkdir -p apart && cp -r pytransform3d/test/* apart && cp -r test apart && "
+        "mkdir apart && cp -r {source}/test apart && "
+        "find {source}/pytransform3d -name 'test_*.py' -exec cp {{}} apart ';' && "
         "cd apart && pytest . -q --import-mode=importlib",
     ),
     "fluids": Case(

@@ -459,6 +459,16 @@ def test_one_value_for_two_arguments_may_meet_a_point_without_a_gradient():
     assert check_sample(share, Sample((0, 800, 2.5)), entry=own[share]).right
 
 
+def test_effect_of_less_than_the_last_digits_of_the_result_is_not_called_wrong():
+    unmoved = lambda x: 1.0 + (x - x)
+
+    report = check_sample(
+        unmoved, Sample((1.0,)), entry=entry_of(unmoved, grad=lambda dzdy, x: 1e-17 * dzdy)
+    )
+
+    assert [outcome.verdict for outcome in report.outcomes] == ["noise"]
+
+
 def test_dot_product_test_finds_what_no_argument_shows_alone():
     # Along either axis alone the function is flat at the origin; along both it is not.
     def kinked(x, y):
