@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import inspect
 import subprocess
 import sys
 import textwrap
@@ -130,6 +131,19 @@ def test_a_refusal_stands_in_the_first_line_of_the_docstring():
 
 def test_a_signature_keeps_its_kinds_of_parameters():
     assert "def quiet(x: Any, y: Any = None, /, *rest: Any, **more: Any) -> Any:" in _stub("quiet")
+
+
+def test_docstring_is_the_same_in_every_run():
+    def half_or(x, by=lambda x: x / 2):
+        return by(x)
+
+    half_or.__doc__ = f"half_or(x, by={inspect.signature(half_or).parameters['by'].default})"
+    line = Line("half_or", "function", "m.half_or", "composite", ("x",), value=half_or)
+    page = Page("m", (line,), (), ("half_or",), (), False, "")
+
+    text = stub(page, Plan("m", "m", "1.0", "m_bp", "MIT", (page,), {}))
+
+    assert "<lambda>>)" in text
 
 
 def test_a_constant_has_its_type():

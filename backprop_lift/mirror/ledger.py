@@ -7,6 +7,7 @@ runs can be read. It is data: nothing in it is executed.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from ..errors import MirrorError
 if TYPE_CHECKING:  # a mirror reads its ledger without the checker
     from ..gradcheck import Verdict
 
-__all__ = ["FAILED", "Finding", "Ledger", "has_failed", "verdict_of"]
+__all__ = ["FAILED", "Finding", "Ledger", "has_failed", "verdict_of", "without_addresses"]
 
 FAILED: Final = "its check failed"
 """How the detail of a finding begins where a gradient, or a twin's value, is wrong."""
@@ -75,6 +76,11 @@ class Finding:
         return "\t".join(" ".join(field.split()) for field in fields).rstrip()
 
 
+def without_addresses(text: str) -> str:
+    """A text without the places of objects in memory, which are others in each run."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
 class Ledger:
     """Findings, by function and argument.
 
@@ -102,6 +108,8 @@ class Ledger:
 
     def add(self, finding: Finding) -> None:
         """Enter a finding, in place of an older one about the same argument."""
+        if " at 0x" in finding.detail:
+            finding = dataclasses.replace(finding, detail=without_addresses(finding.detail))
         if finding.function not in self._findings:
             owner = finding.function.rpartition(".")[0]
             self._members.setdefault(owner, []).append(finding.function)

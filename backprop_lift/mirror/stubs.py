@@ -12,6 +12,7 @@ import numpy as np
 from .annotations import ANY, Imports, annotation_text, bvar_of, hints_of, is_numeric, widened
 from .clashes import without_clashes
 from .class_stubs import Style, class_stub, joined
+from .ledger import without_addresses
 from .plan import Line, Page, Plan
 from .render import all_text, docstring_text, inner_imports
 
@@ -218,7 +219,7 @@ def _default(value: Any) -> str:
 def _docs(value: Any, reason: str, plan: Plan) -> str:
     """The docstring of an entry, indented; that of the original only where it may be copied."""
     own = inspect.getdoc(value) if plan.licence else ""
-    text = inspect.cleandoc(own or "").strip()
+    text = without_addresses(inspect.cleandoc(own or "").strip())
     if reason:
         first = f"not differentiable: {' '.join(reason.split())}"
         text = f"{first}\n\n{text}" if text else first
