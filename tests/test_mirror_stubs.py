@@ -146,6 +146,19 @@ def test_docstring_is_the_same_in_every_run():
     assert "<lambda>>)" in text
 
 
+def test_default_that_an_annotation_forgot_does_not_contradict_it():
+    def spread(x: float = None, way: int = "mean", unit: Literal["m"] = "m") -> float:
+        return x
+
+    line = Line("spread", "function", "m.spread", "composite", ("x",), value=spread)
+    page = Page("m", (line,), (), ("spread",), (), False, "")
+
+    text = stub(page, Plan("m", "m", "1.0", "m_bp", "MIT", (page,), {}))
+
+    assert "x: float | BVar[float] | None = None, way: int = ..." in text
+    assert 'unit: Literal["m"] = "m"' in text
+
+
 def test_a_constant_has_its_type():
     assert "UNIT: str" in _stub("UNIT")
 

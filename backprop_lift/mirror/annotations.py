@@ -8,14 +8,14 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "ANY", "Imports", "annotation_text", "bvar_of", "hints_of", "is_numeric", "widened",
+    "ANY", "Imports", "accepts", "annotation_text", "annotations_of", "bvar_of", "hints_of", "is_numeric", "widened",
 ]  # fmt: skip
 
 ANY: Final = "Any"
@@ -130,6 +130,36 @@ def _is_array_like(annotation: Any) -> bool:
         return bool(annotation == npt.ArrayLike)
     except Exception:
         return False
+
+
+def accepts(text: str, default: Any) -> bool:
+    """May a parameter of this annotation have this default: None, a number or a string?"""
+    parts = set(_alternatives(text)) | {text}
+    if not text or parts & {ANY, "object"}:
+        return True
+    if "Literal[" in text and isinstance(default, (str, int)) and _literal(default) in text:
+        return True
+    return bool(parts & _ACCEPTING.get(type(default), frozenset()))
+
+
+_ACCEPTING: Final[dict[type, frozenset[str]]] = {
+    type(None): frozenset({"None"}),
+    bool: frozenset({"bool", "int", "float", "complex", "ArrayLike"}),
+    int: frozenset({"int", "float", "complex", "ArrayLike"}),
+    float: frozenset({"float", "complex", "ArrayLike"}),
+    str: frozenset({"str", "ArrayLike"}),
+}
+
+
+def annotations_of(
+    signature: inspect.Signature, hints: Mapping[str, Any], imports: Imports
+) -> dict[str, str]:
+    """The annotations of parameters; one whose default is None may be None, whatever was written."""
+    found = {}
+    for name, p in signature.parameters.items():
+        text = annotation_text(hints.get(name, Any), imports)
+        found[name] = f"{text} | None" if p.default is None and not accepts(text, None) else text
+    return found
 
 
 def is_numeric(text: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from .._space import is_namedtuple
-from .annotations import Imports, annotation_text, hints_of, is_numeric, widened
+from .annotations import Imports, annotation_text, annotations_of, hints_of, is_numeric, widened
 from .members import members_of
 from .plan import Line
 
@@ -160,9 +160,7 @@ def _annotations(
 ) -> dict[str, str]:
     """The annotations of a method; `bare` says that its first parameter is the object or class."""
     hints = hints_of(function)
-    found = {
-        name: annotation_text(hints.get(name, Any), style.imports) for name in signature.parameters
-    }
+    found = annotations_of(signature, hints, style.imports)
     if wide:
         found = {name: widened(text, style.imports) for name, text in found.items()}
     first = next(iter(signature.parameters), "")

@@ -9,7 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from .annotations import ANY, Imports, annotation_text, bvar_of, hints_of, is_numeric, widened
+from .annotations import (
+    ANY,
+    Imports,
+    accepts,
+    annotation_text,
+    annotations_of,
+    bvar_of,
+    hints_of,
+    is_numeric,
+    widened,
+)
 from .clashes import without_clashes
 from .class_stubs import Style, class_stub, joined
 from .ledger import without_addresses
@@ -135,7 +145,7 @@ def _function(line: Line, plan: Plan, imports: Imports) -> Iterator[str]:
         )
     hints = {} if called is not line.value else hints_of(line.value)
     docs = _docs(line.value, line.reason if line.status == "noGrad" else "", plan)
-    plain = {name: annotation_text(hints.get(name, Any), imports) for name in signature.parameters}
+    plain = annotations_of(signature, hints, imports)
     result = annotation_text(hints.get("return", Any), imports)
     needed = Imports()
     needed.add("from typing import overload")
@@ -197,15 +207,17 @@ def _parameters(signature: inspect.Signature, annotations: dict[str, str]) -> It
             yield "*"
         last = p.kind
         star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
-        default = "" if p.default is p.empty else f" = {_default(p.default)}"
+        default = "" if p.default is p.empty else f" = {_default(p.default, annotations[name])}"
         annotation = f": {annotations[name]}" if annotations[name] else ""
         yield f"{star}{name}{annotation}{default}"
     if last is inspect.Parameter.POSITIONAL_ONLY:
         yield "/"
 
 
-def _default(value: Any) -> str:
-    """A default as it is written, ``...`` for what takes more than a word."""
+def _default(value: Any, annotation: str) -> str:
+    """A default as it is written, ``...`` for what takes more than a word, or does not fit."""
+    if not accepts(annotation, value):
+        return "..."
     if type(value) in (bool, int, type(None)) and len(repr(value)) < 20:
         return repr(value)
     if type(value) is float and math.isfinite(value):
