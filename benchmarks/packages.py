@@ -1,8 +1,9 @@
 """How much of real packages comes out differentiable in their mirrors, and what a mirror costs.
 
 Each package is mirrored as it stands on PyPI, on the calls that its own tests make, in a scratch
-folder. Counted are the functions that those calls give floats to: right are those that the mirror
-has lifted or as composites, with no argument refused.
+folder. Counted are the functions of `recorded/`, which tests and docstrings call with floats and
+which give floats: right are those that the mirror has lifted or as composites, with no argument
+refused.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from typing import Any
 for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from backprop_lift.gradcheck import read_samples  # noqa: E402
 from backprop_lift.mirror.ledger import Ledger  # noqa: E402
 
 
@@ -87,14 +87,9 @@ def fetched(requirement: str, where: Path) -> Path:
     return where / archive.name.removesuffix(".tar.gz")
 
 
-def counted(package: str, samples: Path, ledger: Ledger, names: list[str]) -> dict[str, str]:
+def counted(ledger: Ledger, names: list[str]) -> dict[str, str]:
     """The functions that count, with the reason why one is not right; empty where it is."""
     of = _by_identity(ledger)
-    if not names:
-        importlib.import_module(package)
-        calls = read_samples(samples) if samples.is_file() else {}
-        names = [name for name, some in calls.items() if any(map(_has_floats, some))]
-        names = names or [f.function for f in ledger if f.argument == "-"]
     found = {}
     for name in names:
         findings = of(name)
@@ -104,8 +99,8 @@ def counted(package: str, samples: Path, ledger: Ledger, names: list[str]) -> di
         elif whole.verdict in ("lifted", "composite"):
             wrong = [f.argument for f in findings.values() if f.verdict in ("wrong", "edge")]
             found[name] = f"not right by {', '.join(wrong)}" if wrong else ""
-        elif whole.verdict == "noGrad":
-            found[name] = whole.detail
+        else:
+            found[name] = f"{whole.verdict}: {whole.detail}"
     return found
 
 
@@ -127,12 +122,7 @@ def _at(name: str) -> Any:
         return None
 
 
-def _has_floats(call: Any) -> bool:
-    given = [*call.args, *call.settings.values()]
-    return any(isinstance(v, float) or getattr(v, "dtype", None) == "f8" for v in given)
-
-
-def measured(package: str, case: Case, lists: Path | None, jobs: int) -> None:
+def measured(package: str, case: Case, jobs: int) -> None:
     """Mirror a package, and print the line of the table and its reasons."""
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
@@ -146,9 +136,8 @@ def measured(package: str, case: Case, lists: Path | None, jobs: int) -> None:
             print(f"{package}: no mirror came out\n{said[-2000:]}")
             return
         ledger = Ledger.read(path.read_text(encoding="utf-8"), path)
-        names = [] if lists is None else (lists / f"{package}.txt").read_text().split()
-        samples = where / ".backprop-lift" / f"{package}.recorded.jsonl"
-        found = counted(package, samples, ledger, names)
+        names = (Path(__file__).parent / "recorded" / f"{package}.txt").read_text().split()
+        found = counted(ledger, names)
         writing, _ = run(*command, where=where)
         checking, current = run(*command, "--check", where=where)
         apart = _imports(where / "out", package, f"{package}_bp") - _imports(where, package)
@@ -186,12 +175,11 @@ def main() -> None:
     """Measure the packages that are named, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=", ".join(CASES))
-    parser.add_argument("--lists", type=Path, help="folder of PACKAGE.txt: the names that count")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     print(f"{'':16}{'right':>13}{'share':>9}{'mirror':>10}{'again':>10}{'check':>10}{'import':>14}")
     for package in given.packages or CASES:
-        measured(package, CASES[package], given.lists, given.jobs)
+        measured(package, CASES[package], given.jobs)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def test_docstring_is_the_same_in_every_run():
 
 
 def test_default_that_an_annotation_forgot_does_not_contradict_it():
-    def spread(x: float = None, way: int = "mean", unit: Literal["m"] = "m") -> float:
+    def spread(x: float = None, way: int = "mean", unit: Literal["m"] = "m"):  # noqa: RUF013 - so packages write it
         return x
 
     line = Line("spread", "function", "m.spread", "composite", ("x",), value=spread)
