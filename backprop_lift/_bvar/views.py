@@ -158,7 +158,7 @@ class _Gone:
     """The value of an array that was changed in a way that is not known: whoever looks is refused."""
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - to be read only
         raise TapeError(*StaleTape.refusal)
 
     def __getattr__(self, name: str) -> Any:

@@ -69,4 +69,5 @@ def _seen(lineage: Any, world: World) -> Any:
         return tuple(map(world.class_seen, lineage))
     if not callable(lineage) or isinstance(lineage, type):
         return lineage and world.class_seen(lineage)
-    return lambda: [world.class_seen(c) for c in lineage() if class_stood_for(c) is c]
+    subclasses: Any = lineage
+    return lambda: [world.class_seen(c) for c in subclasses() if class_stood_for(c) is c]
