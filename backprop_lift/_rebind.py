@@ -68,10 +68,12 @@ def composite_of(function: Any, registry: Registry) -> Any:
     run = _from_outside(inner, world)
 
     def twin(*args: Any, **kwargs: Any) -> Any:
-        if _PLAIN_TYPES.issuperset(map(type, args)) and (
-            not kwargs or _PLAIN_TYPES.issuperset(map(type, kwargs.values()))
-        ):
-            return function(*args, **kwargs)
+        if not kwargs:  # the usual call, at a loop's price
+            for x in args:
+                if x.__class__ not in _PLAIN_TYPES:
+                    break
+            else:
+                return function(*args)
         if all(map(is_plain, args)) and all(map(is_plain, kwargs.values())):
             return function(*args, **kwargs)
         world.refresh()
