@@ -80,8 +80,11 @@ LINES = (
 
 
 def _stub(*names, licence="MIT"):
-    lines = tuple(line for line in LINES if line.name in names)
-    page = Page("m", lines, (), names, (), False, "")
+    return _stub_of(*(line for line in LINES if line.name in names), licence=licence)
+
+
+def _stub_of(*lines, licence="MIT"):
+    page = Page("m", lines, (), tuple(line.name for line in lines), (), False, "")
     return stub(page, Plan("m", "m", "1.0", "m_bp", licence, (page,), {}))
 
 
@@ -108,9 +111,8 @@ def test_a_name_that_annotations_need_keeps_its_meaning_beside_one_of_the_module
         Line("Any", "class", "m.Any", "as it is", value=Ball),
         Line("overload", "constant", "m.overload", "as it is", value=1),
     )
-    page = Page("m", lines, (), tuple(line.name for line in lines), (), False, "")
 
-    text = stub(page, Plan("m", "m", "1.0", "m_bp", "MIT", (page,), {}))
+    text = _stub_of(*lines)
 
     assert "from typing import Any as _Any, overload as _overload" in text
     assert "from builtins import float as _float" in text
@@ -139,9 +141,8 @@ def test_docstring_is_the_same_in_every_run():
 
     half_or.__doc__ = f"half_or(x, by={inspect.signature(half_or).parameters['by'].default})"
     line = Line("half_or", "function", "m.half_or", "composite", ("x",), value=half_or)
-    page = Page("m", (line,), (), ("half_or",), (), False, "")
 
-    text = stub(page, Plan("m", "m", "1.0", "m_bp", "MIT", (page,), {}))
+    text = _stub_of(line)
 
     assert "<lambda>>)" in text
 
@@ -151,9 +152,8 @@ def test_default_that_an_annotation_forgot_does_not_contradict_it():
         return x
 
     line = Line("spread", "function", "m.spread", "composite", ("x",), value=spread)
-    page = Page("m", (line,), (), ("spread",), (), False, "")
 
-    text = stub(page, Plan("m", "m", "1.0", "m_bp", "MIT", (page,), {}))
+    text = _stub_of(line)
 
     assert "x: float | BVar[float] | None = None, way: int = ..." in text
     assert 'unit: Literal["m"] = "m"' in text

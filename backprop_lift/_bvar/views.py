@@ -157,7 +157,7 @@ def _make_stale(v: BVar, value: Any) -> None:
 class _Gone:
     """The value of an array that was changed in a way that is not known: whoever looks is refused."""
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # that of an object is a class
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - to be read only
         raise TapeError(*StaleTape.refusal)
 
