@@ -6,7 +6,7 @@ import argparse
 import difflib
 import fnmatch
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .._registry import Registry
@@ -80,12 +80,16 @@ def chosen(survey: Survey, names: Sequence[str]) -> list[Public]:
     publics = checkable(survey)
     if not names:
         return publics
+    called: dict[str, list[Public]] = {}
+    for public in publics:
+        for known in _names_of(public, survey.package):
+            called.setdefault(known, []).append(public)
     found: dict[str, Public] = {}
     for name in names:
-        fitting = [p for p in publics if _fits(p, name, survey.package)]
+        fitting = [p for known in _fitting(called, name) for p in called[known]]
         if not fitting:
-            known = [shown for p in publics for shown in (p.home, p.name)]
-            close = list(dict.fromkeys(difflib.get_close_matches(name, known, 3)))
+            shown = [known for p in publics for known in (p.home, p.name)]
+            close = list(dict.fromkeys(difflib.get_close_matches(name, shown, 3)))
             raise MirrorError(
                 f"{survey.package} has no public function {name}.",
                 f"Did you mean {' or '.join(close)}?" if close else "Give a name of its mirror.",
@@ -94,13 +98,19 @@ def chosen(survey: Survey, names: Sequence[str]) -> list[Public]:
     return list(found.values())
 
 
-def _fits(public: Public, name: str, package: str) -> bool:
-    """Is a name, or a pattern with stars, that of a function? A method stands for its class."""
+def _names_of(public: Public, package: str) -> set[str]:
+    """What a user may call a function: where it is shown, where it is defined, or by its name."""
     defined = f"{getattr(public.value, '__module__', '')}.{public.name}"
-    names = {public.home, defined, public.name, f"{package}.{public.name}"}
-    if any(fnmatch.fnmatchcase(known, name) for known in names):
-        return True
-    return public.kind == "class" and name.rpartition(".")[0] in names
+    return {public.home, defined, public.name, f"{package}.{public.name}"}
+
+
+def _fitting(called: Mapping[str, list[Public]], name: str) -> list[str]:
+    """The names that a name, or a pattern with stars, stands for; a method's is its class's."""
+    if name in called:
+        return [name]
+    owner = name.rpartition(".")[0]
+    of_class = any(public.kind == "class" for public in called.get(owner, ()))
+    return fnmatch.filter(called, name) or ([owner] if of_class else [])
 
 
 def samples_given(given: argparse.Namespace, store: Store, progress: Progress) -> list[str]:
