@@ -30,6 +30,7 @@ LAYERS = [
     ["_bvar.operators"],
     ["_run", "_access", "_apply", "_containers", "_show"],
     ["_lift.signature", "_lift.rule"],
+    ["_lift.short"],
     ["_lift.twin", "_lift.refusal"],
     ["_lift", "_lift.lift_op"],
     ["composites"],

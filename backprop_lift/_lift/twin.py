@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from .._bvar import (
     BVar,
     bare,
     conj,
-    finite,
     has_bvar,
     is_complex,
     record,
@@ -28,12 +27,13 @@ from .._bvar import (
 )
 from .._bvar.collecting import collect
 from .._bvar.comparison import coincide
-from .._bvar.kinks import KINKS, SINGULAR
+from .._bvar.kinks import KINKS
 from .._bvar.views import link_if_view
 from .._effect import comes_later, then
-from .._tape import CALL, EDGES, UNARY
+from .._tape import CALL, EDGES
 from ..errors import CotangentError, UnhandledParameterError
 from .rule import Rule, by_position
+from .short import short_way
 from .signature import arguments, with_signature
 
 __all__ = ["twin_from"]
@@ -41,10 +41,10 @@ __all__ = ["twin_from"]
 
 def twin_from(rule: Rule) -> Any:
     """The function on BVars that a rule makes of its original, with the original's signature."""
-    return _Twin(rule).made()
+    return Twin(rule).made()
 
 
-class _Twin:
+class Twin:
     """A rule at work.
 
     Parameters are known by their places here. A *setting* is a parameter that is not
@@ -116,161 +116,8 @@ class _Twin:
     def made(self) -> Any:
         """The twin."""
         rule = self.rule
-        at_once = not inspect.iscoroutinefunction(self.original)
-        short = None
-        if at_once and rule.slope is not None and self.defaults is not None:
-            short = self._short_unary()
-        elif at_once and self.op is None and self.wrt_at == list(range(self.required or 0)):
-            short = self._short_alone() if len(self.wrt_at) == 1 else self._short()
+        short = None if inspect.iscoroutinefunction(self.original) else short_way(self)
         return with_signature(rule.signature, self.call, self.original, short)
-
-    # The short ways: values that arithmetic keeps, of one tape, and settings at their defaults.
-    # They say again what `_recorded` says in general, for a twentieth of a small network's gradient.
-
-    def _short_unary(self) -> Callable[[Any], Any]:
-        """Of an elementwise function of one argument, whose result lies in the same space."""
-        original, rule, keeps, call = self.original, self.rule, self.rule.keeps, self.call
-        recorded, singular = self._recorded, SINGULAR.get(original)
-
-        def short(x: Any) -> Any:
-            if x.__class__ is not BVar:
-                return call((x,))
-            space = x._bvar_space
-            tape = space.kept
-            if tape is None:
-                return call((x,))
-            a = x._bvar_value
-            try:
-                y = short(a) if a.__class__ is BVar else original(a)
-            except (ArithmeticError, ValueError):
-                coincide(x)
-                raise
-            token = space
-            if (
-                y.__class__ is not np.ndarray
-                or y.dtype is not space.dtype
-                or y.shape != space.shape
-            ):
-                token = tape.token(y)
-                if token is not space and (token.shape != () or space.shape != () or is_complex(y)):
-                    return recorded(tape, (x,), [a], y)  # of another space: to be projected
-            if singular is not None and (
-                abs(a) == singular
-                if a.__class__ is float
-                else np.any(np.equal(np.abs(rooted(a)), singular))
-            ):
-                tape.careful = True
-                coincide(x)
-            if not finite(y):
-                tape.careful = True
-            r = BVar()
-            r._bvar_value = y
-            r._bvar_space = token
-            r._bvar_at = len(tape)
-            residual = a if keeps == "x" else y if keeps == "result" else (a, y)
-            tape.append((UNARY, x._bvar_at, rule, residual))
-            return r
-
-        return short
-
-    def _short_alone(self) -> Callable[[Any], Any]:
-        """Of any other function of one argument."""
-        original, call, recorded = self.original, self.call, self._recorded
-        rule, scaled_grad, asks = self.rule, self.functions[0], self.asks[0]
-        defaults = tuple(self.defaults or ())[1:]
-        other = self.kink is not None
-
-        def short(x: Any) -> Any:
-            if x.__class__ is not BVar:
-                return call((x, *defaults))
-            space = x._bvar_space
-            tape, a = space.kept, x._bvar_value
-            if tape is None or a.__class__ not in _NUMBERS:
-                return call((x, *defaults))
-            try:
-                y = original(a)
-            except (ArithmeticError, ValueError):
-                coincide(x)
-                raise
-            cls = y.__class__
-            if (
-                other
-                or y is a
-                or cls not in _NUMBERS
-                or (cls is np.ndarray and (y.base is not None or y.dtype.kind != "f"))
-            ):
-                return recorded(tape, (x,), [a, *defaults], y)
-            r = BVar()
-            r._bvar_value = y
-            r._bvar_space = tape.token(y)
-            r._bvar_at = len(tape)
-            given = [a if i == 0 else y if i < 0 else defaults[i - 1] for i in asks]
-            tape.append((EDGES, ((x._bvar_at, space, scaled_grad, given),), rule, site(3)))
-            return r
-
-        return short
-
-    def _short(self) -> Callable[..., Any]:
-        """Of a function of several arguments."""
-        original, call = self.original, self.call
-        defaults = tuple(self.defaults or ())[self.required :]
-        recorded, real_only = self._recorded, self.real_only
-        rule, kink, functions, asks = self.rule, self.kink, self.functions, self.asks
-        at_once, count = None in functions, len(self.wrt_at)
-
-        def short(*xs: Any) -> Any:
-            tape: Any = None
-            for x in xs:
-                if x.__class__ is BVar:
-                    kept = x._bvar_space.kept
-                    if kept is None or (kept is not tape and tape is not None):
-                        return call((*xs, *defaults))
-                    tape = kept
-                    x = x._bvar_value
-                    if x.__class__ not in _NUMBERS:
-                        return call((*xs, *defaults))
-                elif x.__class__ not in _NUMBERS or (real_only and is_complex(x)):
-                    return call((*xs, *defaults))
-            if tape is None:
-                return original(*xs)
-            plain = [x._bvar_value if x.__class__ is BVar else x for x in xs]
-            try:
-                result = original(*plain)
-            except (ArithmeticError, ValueError):
-                coincide(*xs)
-                raise
-            if at_once or kink is not None or result.__class__ not in _NUMBERS:
-                return recorded(tape, xs, [*plain, *defaults], result)
-            if result.__class__ is np.ndarray and (
-                result.base is not None or result.dtype.kind != "f"
-            ):
-                return recorded(tape, xs, [*plain, *defaults], result)
-            r = BVar()
-            r._bvar_value = result
-            r._bvar_space = tape.token(result)
-            r._bvar_at = len(tape)
-            edges = []
-            for i, x in enumerate(xs):
-                if x.__class__ is BVar:
-                    if result is plain[i]:
-                        return recorded(tape, xs, [*plain, *defaults], result)
-                    given = []
-                    for j in asks[i]:
-                        if j < 0:
-                            given.append(result)
-                        elif j >= count:
-                            given.append(defaults[j - count])
-                        else:
-                            y = plain[j]
-                            mine = y is xs[j] and y.__class__ is np.ndarray
-                            given.append(y.copy() if mine else y)
-                    edges.append((x._bvar_at, x._bvar_space, functions[i], given))
-            tape.append((EDGES, edges, rule, site(3)))
-            return r
-
-        return short
-
-    # The general way
 
     def call(self, values: tuple[Any, ...]) -> Any:
         """The original on plain values; with a BVar, its result as one node."""
@@ -371,12 +218,12 @@ class _Twin:
         except (ArithmeticError, ValueError):
             coincide(*values)
             raise
-        return self._recorded(tape, values, plain, result)
+        return self.recorded(tape, values, plain, result)
 
-    def _recorded(self, tape: Any, values: tuple[Any, ...], plain: list[Any], result: Any) -> Any:
+    def recorded(self, tape: Any, values: tuple[Any, ...], plain: list[Any], result: Any) -> Any:
         """The result as a node: one scaled gradient for each argument, or one for all."""
         if result.__class__ not in PLAIN_TYPES and comes_later(result):
-            return then(result, lambda y: self._recorded(tape, values, plain, y))
+            return then(result, lambda y: self.recorded(tape, values, plain, y))
         if self.real_only and result.__class__ is not float:
             self._refuse_complex(plain, result)
         if self.kink is not None and self.kink([rooted(x) for x in plain], result):
@@ -497,6 +344,3 @@ def _holds_complex(value: Any) -> bool:
 def _brief(value: Any) -> str:
     text = repr(value)
     return text if len(text) < 60 else f"{text[:57]}..."
-
-
-_NUMBERS: Final = {float, int, np.float64, np.ndarray}
