@@ -384,7 +384,7 @@ def test_why_shows_a_wrong_gradient_again(package, capsys):
         assert words in said
 
 
-def test_why_shows_a_failure_again_that_no_recorded_call_has(package, capsys):
+def test_why_shows_a_failure_again_that_no_recorded_call_has(package, tmp_path, capsys):
     name = package(SQUARE)
     main(["check", name])
     capsys.readouterr()
@@ -393,7 +393,10 @@ def test_why_shows_a_failure_again_that_no_recorded_call_has(package, capsys):
 
     said = capsys.readouterr().out
     assert "square('nothing')" in said
-    assert "print(check" in said
+    script = said.partition("shows it again:\n")[2].partition("  next ")[0]
+    again = [sys.executable, "-c", textwrap.dedent(script)]
+    shown = subprocess.run(again, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert shown.startswith(f"{name}.square: wrong")
 
 
 def test_why_tells_of_a_rule_of_the_library(tmp_path, monkeypatch, capsys):

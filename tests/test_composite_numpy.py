@@ -1,6 +1,7 @@
 """NumPy inside composites: constructors, iteration, functions over arrays, kinds of arrays."""
 
 import contextlib
+import datetime
 import math
 
 import numpy as np
@@ -382,4 +383,14 @@ def test_write_through_a_view_of_other_numbers_is_refused(mine):
     lifted(f, into=mine)
 
     with pytest.raises(LiftError, match="bytes of a complex array"):
+        grad_bp(lambda x: np.sum(twin_of(f, mine)(x)), VECTOR)
+
+
+def test_conversion_to_objects_of_a_type_is_refused(mine):
+    def f(x):
+        return x.astype(datetime.datetime)
+
+    lifted(f, into=mine)
+
+    with pytest.raises(LiftError, match="conversion to datetime has no gradient"):
         grad_bp(lambda x: np.sum(twin_of(f, mine)(x)), VECTOR)

@@ -36,8 +36,7 @@ def script(f: Any, report: Report) -> str:
     str
         Python source. What cannot be written as an expression is named in a comment.
     """
-    failed = [o.sample for o in report.failures()] + [p.sample for p in report.problems]
-    sample = report.samples[failed[0] if failed else 0]
+    sample = report.samples[next(iter(report.failed_calls()), 0)]
     imports = {"from backprop_lift.gradcheck import check_sample, Sample"}
     lines = [f"f = {_name_of(f, imports)}"]
     source = _source_of(f)

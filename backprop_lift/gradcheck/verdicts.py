@@ -213,6 +213,12 @@ class Report:
         """The outcomes that may not stand."""
         return (outcome for outcome in self.outcomes if not outcome.accepted)
 
+    def failed_calls(self) -> list[int]:
+        """The calls with a derivative or a problem that may not stand; or else those untold."""
+        failed = {o.sample for o in self.failures()}
+        failed |= {p.sample for p in self.problems if p.kind != "untold"}
+        return sorted(failed or {p.sample for p in self.problems})
+
     def facts(self) -> dict[str, Any]:
         """What a ledger keeps, as plain data.
 

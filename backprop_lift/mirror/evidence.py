@@ -217,8 +217,7 @@ class _Judge:
         arguments = self._arguments(report)
         refusal = _refusal(report, status)
         if refusal:
-            failed = {o.sample for o in report.failures()} | {p.sample for p in report.problems}
-            self.failing += [report.samples[i] for i in sorted(failed)]
+            self.failing += [report.samples[i] for i in report.failed_calls()]
             return [self._whole("noGrad", refusal, report), *arguments]
         origins = {_origin(sample) for sample in report.samples} - {""}
         detail = f"right in {_counted(len(report.samples), 'call')}"

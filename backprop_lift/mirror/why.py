@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from .._registry import Entry, Registry
+from .._registry import Entry, Registry, dotted_name
 from ..errors import LiftError, MirrorError
 from ..gradcheck import Sample, check, samples_of, script
 from ..gradcheck.samples_file import sample_said
@@ -259,10 +259,10 @@ def _again(
     """What fails, seen again, with a script that shows it."""
     try:
         if entry is None:
-            entry = Entry(function, "composite", "", "")
+            entry = Entry(function, "composite", dotted_name(function), "")
             entry._twin = by_body(function, rules)
-        report = check(function, samples or None, entry=entry, limit=8)
-        seen = any(report.failures()) or report.problems
+        report = check(function, samples or None, entry=entry, limit=max(len(samples), 8))
+        seen = any(report.failures()) or any(p.kind != "untold" for p in report.problems)
         text = script(function, report) if seen else ""
     except Exception:
         return

@@ -13,6 +13,7 @@ import numpy as np
 from .._bvar.meeting import note_cast
 from .._lift import lifted, locally_constant
 from .._registry import twin_of
+from ..errors import NoGradientError
 from ._arrays import (
     array_of,
     by_hand,
@@ -152,6 +153,11 @@ def astype(x: Any, dtype: Any) -> Any:
     As objects, its elements stay what they are.
     """
     if np.dtype(dtype).kind == "O":
+        if isinstance(dtype, type) and dtype is not object:
+            raise NoGradientError(
+                f"An array's conversion to {dtype.__name__} has no gradient.",
+                f"Convert value_of(...) of it, or give it as an array of {dtype.__name__}.",
+            )
         return np.copy(x)
     if is_discrete(dtype):
         note_cast(x, dtype)
