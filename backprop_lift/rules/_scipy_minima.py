@@ -170,7 +170,7 @@ _solver(
     _minimize_scalar,
     [
         (_well, None, None, (0.7, 1.3)),
-        (_well, None, (-2, 3), (0.7, 1.3), "bounded"),
+        (_well, None, (-2, 3), (0.7, 1.3), "bounded", None, {"xatol": 1e-9}),
     ],
 )
 _solver(optimize.minimize, _minimize, NO_SAMPLES)
@@ -289,7 +289,7 @@ def _decay_slopes(x: Any, a: Any, b: Any) -> Any:
 def _fit_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     x = np.linspace(0.1, 3, 8)
     y = 2.3 * np.exp(-0.7 * x) + 0.002 * rng.normal(size=8)
-    exact = {"jac": _decay_slopes}
+    exact = {"jac": _decay_slopes, "ftol": 1e-13, "xtol": 1e-13}
     return [(_decay, x, y, [2, 1], exact), (_decay, x, y, None, 0.1 + 0.05 * x, exact)]
 
 

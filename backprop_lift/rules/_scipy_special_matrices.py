@@ -173,7 +173,8 @@ def _diagsvd(s: Any, M: int, N: int) -> Any:
 
 
 def _matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: Any = None) -> Any:
-    c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
+    paired = isinstance(plain(c_or_cr), tuple)
+    c, r = (c_or_cr[0], c_or_cr[1]) if paired else (c_or_cr, None)
     return _toeplitz(c, r) @ array_like(x)
 
 

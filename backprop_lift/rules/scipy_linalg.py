@@ -196,7 +196,7 @@ lifted(
     ],
 )(sl.inv)
 lifted(twin=_det, samples=square_samples)(sl.det)
-lifted(twin=_norm, samples=_norm_samples)(sl.norm)
+lifted(twin=_norm, wrt=("a",), samples=_norm_samples)(sl.norm)
 lifted(twin=_svdvals, samples=rectangular_samples)(sl.svdvals)
 lifted(
     twin=_pinv,
