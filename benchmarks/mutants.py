@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import resource
 import time
 from typing import Any
 
@@ -38,6 +39,9 @@ SCIPY = (
     "special",
     "stats",
 )
+
+# Bytes for a process: some calls that are made from samples ask for arrays without end.
+_MEMORY = 8 << 30
 
 
 def entries() -> list[Any]:
@@ -77,9 +81,10 @@ def measured(index: int, seeds: int) -> dict[str, Any]:
     }
 
 
-def _silence() -> None:
-    """Keep what LAPACK prints of broken rules out of the table."""
+def _prepare() -> None:
+    """Keep what LAPACK prints of broken rules out of the table, and their arrays in bounds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def _is_raised(report: Any) -> bool:
@@ -108,7 +113,7 @@ def main() -> None:
     known = {one["name"] for one in found}
     chosen = [index for index in chosen if names[index] not in known]
     with concurrent.futures.ProcessPoolExecutor(
-        given.jobs, mp_context=context, initializer=_silence
+        given.jobs, mp_context=context, initializer=_prepare
     ) as pool:
         for one in pool.map(measured, chosen, [given.seeds] * len(chosen)):
             found.append(one)

@@ -7,6 +7,7 @@ stands outside the package and imports nothing of it before it is used.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,6 +66,7 @@ def pytest_collection_modifyitems(
     if config.option.lifted:
         from .nodes import items_of
 
+        sys.path.append(str(config.invocation_params.dir))  # what one works on is found
         for package in config.option.lifted:
             items += items_of(session, package)
 

@@ -84,14 +84,14 @@ def run(tmp_path_factory):
     (folder / "test_mine.py").write_text(SUITE)
     line = '{"function": "mine.lonely", "args": [2.5]}'
     (folder / "calls.jsonl").write_text('{"backprop_lift samples": 1}\n' + line + "\n")
-    path = os.pathsep.join([str(CHECKOUT), str(folder)])
+    # as the command `pytest` is started, which does not look for modules in the folder itself
+    env = {"PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", "PYTEST_ADDOPTS": ""}
 
     def run(*words):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "pytest_backprop_lift",
              "-p", "no:cacheprovider", *words],
-            cwd=folder, env={**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
-            capture_output=True, text=True, check=False,
+            cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         return done.stdout + done.stderr
 

@@ -68,14 +68,17 @@ class MutationReport:
         told = len(self.caught) + len(self.weak) + len(self.missed)
         return told + len(self.equivalent) + len(self.unreached)
 
+    def untold(self) -> list[str]:
+        """What no sample tells, and what would."""
+        return [
+            *(f"{mutant}; a call like {_short(sample)} would" for mutant, sample in self.weak),
+            *(f"{mutant}; {why}" for mutant, why in self.unreached),
+        ]
+
     def __str__(self) -> str:
         lines = [f"{self.name}: {len(self.caught)} of {self.total} mutants caught"]
         lines += [f"  missed: {mutant}" for mutant, _ in self.missed]
-        lines += [
-            f"  no sample tells: {mutant}; a call like this one would: {_short(sample)}"
-            for mutant, sample in self.weak
-        ]
-        lines += [f"  no sample tells: {mutant}; {why}" for mutant, why in self.unreached]
+        lines += [f"  no sample tells: {text}" for text in self.untold()]
         lines += [f"  no mistake: {mutant}; {proof}" for mutant, proof in self.equivalent]
         return "\n".join(lines)
 

@@ -163,9 +163,6 @@ def _summary(report: MutationReport) -> Mutation:
         report.total,
         len(report.caught),
         [str(mutant) for mutant, _ in report.missed],
-        [
-            *(f"{mutant}; a call like {sample!r} would" for mutant, sample in report.weak),
-            *(f"{mutant}; {why}" for mutant, why in report.unreached),
-        ],
+        report.untold(),
         [f"{mutant}; {proof}" for mutant, proof in report.equivalent],
     )
