@@ -59,7 +59,10 @@ def composite_of(function: Any, registry: Registry) -> Any:
     world = world_of(registry)
     if isinstance(function, type):
         return _class_from_outside(function, world)
-    inner = world.rebound(function)
+    if isinstance(function, np.vectorize):
+        inner = world.lifted_value(function)
+    else:
+        inner = world.rebound(function)
     if inner is None:
         raise RegistrationError(
             f"{dotted_name(function)} has no Python body to be lifted by.",
@@ -149,6 +152,8 @@ _INWARD: Final = frozenset({"__getattribute__", "__setattr__", "__init_subclass_
 
 def _member_from_outside(member: Any, original: Any, world: Rebinder) -> Any:
     if isinstance(member, types.FunctionType) and isinstance(original, types.FunctionType):
+        if original.__name__ == "__init__":
+            return _constructor_from_outside(member, original, world)
         return _method_from_outside(member, original, world)
     if isinstance(member, (staticmethod, classmethod)):
         return type(member)(_method_from_outside(member.__func__, original.__func__, world))
@@ -169,11 +174,38 @@ def _method_from_outside(inner: Any, original: Any, world: Rebinder) -> Any:
     run = _from_outside(inner, world)
 
     def method(*args: Any, **kwargs: Any) -> Any:
-        if not world.state.depth and not has_bvar(args) and not has_bvar(kwargs):
+        if world.state.depth:
+            return inner(*args, **kwargs)
+        if not has_bvar(args) and not has_bvar(kwargs):
             return original(*args, **kwargs)
-        return run(*args, **kwargs)
+        return with_limits(run, args, kwargs)
 
     return dressed(method, original)
+
+
+def _constructor_from_outside(inner: Any, original: Any, world: Rebinder) -> Any:
+    """A constructor whose result is what it leaves in its object."""
+    run = _method_from_outside(inner, original, world)
+
+    def constructor(self: Any, *args: Any, **kwargs: Any) -> None:
+        given = has_bvar(args) or has_bvar(kwargs)
+        if world.state.depth or not given or getattr(self, "__dict__", None) != {}:
+            run(self, *args, **kwargs)
+            return
+        objects = [self]  # and, beside the point, others
+
+        def filled(*args: Any, **kwargs: Any) -> dict[str, Any]:
+            thing = objects.pop() if objects else object.__new__(type(self))
+            with world.state.making(thing):
+                run(thing, *args, **kwargs)
+            return dict(vars(thing))
+
+        found = with_limits(filled, args, kwargs)
+        for name, value in vars(self).items():
+            if found.__class__ is BVar and has_bvar(value):
+                vars(self)[name] = found[name]
+
+    return dressed(constructor, original)
 
 
 _OURS: Final = ("BVar", "Buffer")

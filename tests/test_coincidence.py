@@ -8,8 +8,9 @@ import statistics
 import numpy as np
 import pytest
 
-from backprop_lift import backprop_with, grad_bp, lifted, twin_of
+from backprop_lift import backprop_with, grad_bp, lifted, registry, twin_of
 from backprop_lift.errors import NoGradientError
+from backprop_lift.mirror.twins import by_body
 
 
 def composite(f):
@@ -609,3 +610,60 @@ def test_median_of_many_with_ties_is_that_of_one_of_them():
 
     assert np.sum(gradient) == pytest.approx(2.0)
     assert np.all(x[gradient != 0] == np.median(x))
+
+
+class Tank:
+    """With a bend in each of its members, where the slopes of both sides are told apart."""
+
+    def __init__(self, r):
+        self.r = 2.0 * r if r >= 1.0 else r + 1.0
+        self.sides = [r, self.r]
+
+    @property
+    def rim(self):
+        return 5.0 * self.r if self.r >= 2.0 else 3.0 * self.r + 4.0
+
+    def filled(self, h):
+        return 3.0 * self.r if h >= self.r else 3.0 * h
+
+    def settle(self, h):
+        self.r = 1.0 * h if h > self.r else self.r
+        return self.r
+
+
+class Cone(Tank):
+    def __init__(self, r):
+        super().__init__(r)
+        self.tip = abs(r - 1.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda kind, r: kind(r).r, 1.5),
+        (lambda kind, r: kind(r).sides[1] + 0.0 * kind(r).sides[0], 1.5),
+        (lambda kind, r: kind(r).rim, 6.0),
+        (lambda kind, r: kind(r).filled(2.0 * r), 1.5 * 2.0 + 1.5 * 1.5),
+        (lambda kind, r: kind(2.0 * r).r, 4.0),
+    ],
+)
+@pytest.mark.parametrize("kind", [Tank, Cone])
+def test_members_of_a_class_have_gradients_where_their_branches_meet(kind, f, expected):
+    lifted_kind = composite(kind)
+
+    assert math.isclose(grad_bp(lambda r: f(lifted_kind, r), 1.0), expected, rel_tol=1e-6)
+
+
+def test_method_that_remembers_is_refused_where_its_branches_meet():
+    lifted_tank = composite(Tank)
+
+    with pytest.raises(NoGradientError, match="keeps numbers in an object"):
+        grad_bp(lambda r: lifted_tank(2.0).settle(r), 4.0)
+
+
+def test_function_over_arrays_has_gradients_where_its_branches_meet():
+    by_item = by_body(np.vectorize(bent), registry)
+
+    gradient = grad_bp(lambda x: np.sum(by_item(x)), np.array([3.0, 5.0, 7.0]))
+
+    assert np.allclose(gradient, [2.0, 2.5, 3.0], rtol=1e-6)

@@ -10,15 +10,16 @@ is none.
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import BVar, Named, has_bvar, record, without_numbers, youngest
+from .._bvar import PLAIN_TYPES, BVar, Named, has_bvar, record, without_numbers, youngest
 from .._bvar.views import move_on
 from .._run import backprop_with
 from .._space import parts_of, rebuilt, zero
@@ -26,6 +27,7 @@ from .._tape import ADD, CALL, DIV, EDGES, MUL, SUB, Tape
 from ..errors import NoGradientError
 from .limits import Around
 from .numbers import combined, leaves_of, moved, numbers_of, rooted, with_numbers
+from .objects import by_class_statement
 
 __all__ = ["with_limits"]
 
@@ -39,6 +41,7 @@ _KEPT: Final = 20_000
 # Up to so many nodes, and of so many numbers of the result, the gradient of each is a limit of its
 # own.
 _ALONE: Final = ((300, 64), (_KEPT, 16), (np.inf, 1))
+_PLAIN: Final = frozenset(PLAIN_TYPES)
 # After so many refused gradients, values alone are asked for.
 _MOST_REFUSALS: Final = 3
 
@@ -52,6 +55,7 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     tape = youngest(found)
     given = {id(v): v._bvar_at for v in found if v._bvar_space.tape is tape}
     inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found if id(v) in given}
+    kept = _as_now(args), dict(zip(kwargs, _as_now(kwargs.values()), strict=True))
     start = len(tape)
     before, tape.coincident, tape.careful = (tape.coincident, tape.careful), False, False
     result = inner(*args, **kwargs)
@@ -70,24 +74,32 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     for v in captured:
         inputs[v._bvar_at] = v._bvar_value, v._bvar_space
     places = list(inputs)
+    remembered = tape.latest_left >= start
 
     def again(*xs: Any) -> Any:
+        begun = len(youngest(xs))
         at = dict(zip(places, xs, strict=True))
         there = {i: at[place] for i, place in given.items()}
-        args_there, kwargs_there = _replaced((args, kwargs), there)
+        args_there, kwargs_there = _replaced(kept, there)
+        args_there = map(_beside, args_there)
         with _standing_for(
             captured, [at[place] for place in places[len(places) - len(captured) :]]
         ):
-            return [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
+            found = [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
+        nonlocal remembered
+        remembered = remembered or youngest(xs).latest_left >= begun
+        return found
 
-    gradient: Callable[[Any], Any]
-    if tape.latest_left >= start:
-        gradient = functools.partial(_refuse, name, *_REMEMBERS)
-    elif missing <= set(inputs):
-        values = [value for value, _ in inputs.values()]
-        gradient = _gradient_by_limits(name, again, values, whole, length)
-    else:
-        gradient = functools.partial(_refuse, name, *_CAPTURES)
+    limits = _gradient_by_limits(name, again, [v for v, _ in inputs.values()], whole, length)
+
+    def gradient(dzdy: Any) -> Any:
+        if not missing <= set(inputs):
+            raise _refusal(name, *_CAPTURES)
+        dzdx = None if remembered else limits(dzdy)
+        if remembered:  # beside the point, if not at it
+            raise _refusal(name, *_REMEMBERS)
+        return dzdx
+
     parents = tuple((place, space) for place, (_, space) in inputs.items())
     joined = record(tape, whole, gradient, parents, Named(name))
     for i, v in enumerate(changed, 1):
@@ -95,10 +107,18 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return joined[0]
 
 
-def _refuse(name: str, since: str, remedy: str, dzdy: Any) -> Any:
-    raise NoGradientError(
+def _refusal(name: str, since: str, remedy: str) -> NoGradientError:
+    return NoGradientError(
         f"{name} has no gradient at a point where its branches meet, since {since}.", remedy
     )
+
+
+def _beside(value: Any) -> Any:
+    """An object for a call beside the point, which leaves the one at the point alone."""
+    if by_class_statement(type(value)) and not has_bvar(value):
+        with suppress(Exception):  # one that cannot be copied
+            return copy.copy(value)
+    return value
 
 
 _CAPTURES: Final = (
@@ -176,6 +196,13 @@ def _standing_for(captured: list[BVar], others: list[Any]) -> Iterator[None]:
     finally:
         for v, (value, space, at) in zip(captured, before, strict=True):
             v._bvar_value, v._bvar_space, v._bvar_at = value, space, at
+
+
+def _as_now(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Arguments as they are now: objects may be changed, and lose their BVars as the run ends."""
+    return tuple(
+        [v if v.__class__ in _PLAIN or v.__class__ is BVar else _replaced(v, {}) for v in values]
+    )
 
 
 def _replaced(value: Any, there: dict[int, Any]) -> Any:

@@ -12,6 +12,7 @@ import functools
 import threading
 import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -40,14 +41,26 @@ class State(threading.local):
     ----------
     depth : int
         How many composites are running, one inside the other.
+    made : object
+        That a constructor fills; it was not there before.
     """
 
     def __init__(self, as_outside: Callable[[Any], Any]) -> None:
         self.as_outside = as_outside
         self.depth = 0
+        self.made: Any = None
         self.lent: dict[int, Any] = {}
         self.copies: dict[int, tuple[Any, Any, list[Any]]] = {}
         self.unfolded: list[tuple[BVar, Any, list[Any]]] = []
+
+    @contextmanager
+    def making(self, thing: Any) -> Iterator[None]:
+        """The time in which a constructor fills an object."""
+        self.made = thing
+        try:
+            yield
+        finally:
+            self.made = None
 
     def lend(self, thing: Any) -> None:
         """Note an object of the outside that rebound code may change."""
@@ -81,7 +94,8 @@ class State(threading.local):
             for v in latest.values():
                 tape = v._bvar_space.tape
                 tape.at_end.append(_Settling(thing, tape))
-                tape.latest_left = max(tape.latest_left, v._bvar_at)
+                if thing is not self.made:
+                    tape.latest_left = max(tape.latest_left, v._bvar_at)
         self.forget()
 
     def forget(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._lift.refusal import refusing
-from .._rebind import composite_of, with_body, world_of
+from .._rebind import composite_of, with_body
 from .._registry import Entry, Registry, registry
 from .classes import on_demand, refusing_class
 from .installed import mirrored, names_behind, still_holds
@@ -60,8 +60,6 @@ def by_body(original: Any, registry: Registry) -> Any:
     RegistrationError
         If it has none.
     """
-    if isinstance(original, np.vectorize):
-        return world_of(registry).lifted_value(original)
     if isinstance(original, functools.partial):
         entry = registry.find(original.func)
         inner = by_body(original.func, registry) if entry is None else entry.twin
@@ -69,7 +67,8 @@ def by_body(original: Any, registry: Registry) -> Any:
     if isinstance(original, types.MethodType):
         return functools.partial(by_body(original.__func__, registry), original.__self__)
     called = inspect.getattr_static(type(original), "__call__", None)
-    if with_body(original) is None and isinstance(called, types.FunctionType):
+    in_python = isinstance(called, types.FunctionType) and not isinstance(original, np.vectorize)
+    if with_body(original) is None and in_python:
         return functools.partial(by_body(called, registry), original)
     return composite_of(original, registry)
 
