@@ -156,6 +156,9 @@ def heard_again(
             if off > slack:
                 seen = "less than the last digits of the result"
             return dataclasses.replace(outcome, verdict="noise", accepted=True, seen=seen)
+        if outcome.numeric == 0.0 and off * outcome.step <= 16 * _cancelling_digits(call, weights):
+            seen = "less than the rounding of what may have cancelled in the result"
+            return dataclasses.replace(outcome, verdict="noise", accepted=True, seen=seen)
     if sure or (outcome.verdict == "wrong" and outcome.seen != FLAT):
         return outcome
     found = complex_slope(call.evaluate_complex, call.origin, direction, weights)
@@ -178,8 +181,24 @@ def heard_again(
 def _last_digits(call: Call, weights: Vector) -> float:
     """The rounding of a result, weighed: what effects of less than it are is not to be told."""
     assert call.result is not None
-    result = np.where(np.isfinite(call.result.vector), call.result.vector, 0.0)
-    return float(np.abs(weights) @ np.abs(result)) * call.result.eps()
+    return _weighed(call.result.vector, weights) * call.result.eps()
+
+
+def _cancelling_digits(call: Call, weights: Vector) -> float:
+    """The rounding of results in a wide surrounding, from which one near zero may be a difference.
+
+    As ``1 + erf(x)`` is, far to the left: it moves in steps of the rounding of 1.
+    """
+    assert call.result is not None
+    x = call.origin
+    with np.errstate(all="ignore"):
+        found = [call.evaluate(there) for there in (0.5 * x, 2.0 * x, x + 1.0)]
+    sizes = [_weighed(result, weights) for result in found if result is not None]
+    return max(sizes, default=0.0) * call.result.eps()
+
+
+def _weighed(result: Vector, weights: Vector) -> float:
+    return float(np.abs(weights) @ np.abs(np.where(np.isfinite(result), result, 0.0)))
 
 
 def _within(outcome: Outcome, value: float) -> bool:

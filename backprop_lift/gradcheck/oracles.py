@@ -140,7 +140,7 @@ def _concluded(line: Line, levels: list[Level]) -> Slope:
     if math.isinf(best.error):
         return Slope(math.nan, math.inf, math.nan, math.nan, "rough", best.step, "too few values")
     if all(level.left == level.right == 0.0 for level in both):
-        return Slope(0.0, best.noise, 0.0, 0.0, "flat", best.step, FLAT)
+        return Slope(0.0, best.noise, 0.0, 0.0, "flat", both[0].step, FLAT)
     steps = _steps(line, both, best)
     if steps is not None:
         return steps
