@@ -1074,3 +1074,12 @@ def test_original_whose_result_comes_later_is_run_once():
 
     assert grad_bp(lambda x: 3.0 * twin_of(square_later)(x).result(), 2.0) == 12.0
     assert calls == [2.0]
+
+
+@pytest.mark.parametrize("orders", [[1, 2], (1.0, 2.5)])
+def test_ufunc_takes_lists_as_its_original_does(orders):
+    special = pytest.importorskip("scipy.special")
+
+    gradient = grad_bp(lambda x: np.sum(special.iv(orders, x)), 0.7)
+
+    assert gradient == pytest.approx(np.sum(special.ivp(orders, 0.7)), rel=1e-12)

@@ -58,6 +58,7 @@ class Twin:
         self.name = rule.name
         self.where = rule.where
         options = rule.options
+        self.inputs = rule.original.nin if isinstance(rule.original, np.ufunc) else 0
         self.complex = bool(options["complex"])
         self.real_only = not self.complex and options["derivative"] is None
         self.kink = KINKS.get(rule.original) if rule.original.__hash__ is not None else None
@@ -121,6 +122,8 @@ class Twin:
 
     def call(self, values: tuple[Any, ...]) -> Any:
         """The original on plain values; with a BVar, its result as one node."""
+        if self.inputs:
+            values = (*map(_as_array, values[: self.inputs]), *values[self.inputs :])
         tape: Any = None
         for i in self.wrt_at:
             x = values[i]
@@ -319,6 +322,11 @@ class Twin:
             expected=f"{count} cotangents",
             got=got,
         )
+
+
+def _as_array(x: Any) -> Any:
+    """A list or tuple of plain numbers as a ufunc takes it."""
+    return np.asarray(x) if isinstance(x, (list, tuple)) and x and not has_bvar(x) else x
 
 
 def _slope_at(slope: Callable[..., Any], given: tuple[Any, ...]) -> Any:

@@ -23,6 +23,8 @@ Vector = npt.NDArray[np.float64]
 
 # Below it, numbers lose digits on their way to zero.
 _TINY: Final = 1e3 * float(np.finfo(np.float64).tiny)
+# Of the parts that cancel where tied numbers move together; those of a limit have fewer digits.
+_OF_PARTS: Final = 1e-6
 
 
 class Comparison:
@@ -87,7 +89,9 @@ class Comparison:
             # The move of tied numbers may meet a kink as well, whose sides are free to choose.
             dataclasses.replace(found, seen="moved together, they have a slope")
             for argument, at, u in tied_directions(self.call, moved)
-            if (found := self._judged(argument, at, u)).verdict == "wrong" and not found.is_at_kink
+            if (found := self._judged(argument, at, u)).verdict == "wrong"
+            and not found.is_at_kink
+            and abs(found.analytic - found.numeric) > _OF_PARTS * np.abs(self.gradient * u).sum()
         ]
 
     def _along(self, argument: str, at: str, u: Vector) -> list[tuple[Outcome, Vector]]:
