@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import functools
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -53,62 +53,95 @@ def with_limits(inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if not found:
         return inner(*args, **kwargs)
     tape = youngest(found)
-    given = {id(v): v._bvar_at for v in found if v._bvar_space.tape is tape}
-    inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found if id(v) in given}
-    kept = _as_now(args), dict(zip(kwargs, _as_now(kwargs.values()), strict=True))
-    start = len(tape)
+    call = _Call(inner, args, kwargs, [v for v in found if v._bvar_space.tape is tape], tape)
     before, tape.coincident, tape.careful = (tape.coincident, tape.careful), False, False
     result = inner(*args, **kwargs)
-    length = len(tape) - start
     met = tape.coincident or tape.careful
     tape.coincident, tape.careful = tape.coincident or before[0], tape.careful or before[1]
-    if not met:
-        return result
-    changed = [v for v in found if id(v) in given and v._bvar_at != given[id(v)]]
-    whole = _taken_off([result, *changed], tape)
-    if without_numbers(whole):
-        return result
-    name = getattr(inner, "__qualname__", "a composite")
-    missing = _read(tape, start) - set(inputs)
-    captured = _captured((args, kwargs), missing, tape) if missing else []
-    for v in captured:
-        inputs[v._bvar_at] = v._bvar_value, v._bvar_space
-    places = list(inputs)
-    remembered = tape.latest_left >= start
+    return call.joined(result) if met else result
 
-    def again(*xs: Any) -> Any:
+
+class _Call:
+    """A call of a composite, as it can be repeated beside the point.
+
+    Parameters
+    ----------
+    inner : callable
+    args, kwargs
+        They are kept as they are now: objects may be changed, and lose their BVars as the run ends.
+    found : list of BVar
+        Those among the arguments, of the youngest tape.
+    tape : Tape
+    """
+
+    changed: Sequence[BVar] = ()
+    captured: Sequence[BVar] = ()
+    remembers = False
+
+    def __init__(
+        self, inner: Callable[..., Any], args: Any, kwargs: Any, found: list[BVar], tape: Tape
+    ) -> None:
+        self.inner = inner
+        self.args = _as_now(args)
+        self.kwargs = kwargs and dict(zip(kwargs, _as_now(kwargs.values()), strict=True))
+        self.found, self.tape, self.start = found, tape, len(tape)
+        self.given = {id(v): v._bvar_at for v in found}
+        self.inputs = {v._bvar_at: (v._bvar_value, v._bvar_space) for v in found}
+
+    @property
+    def name(self) -> str:
+        """Of the composite, for errors."""
+        return getattr(self.inner, "__qualname__", "a composite")
+
+    def joined(self, result: Any) -> Any:
+        """The result as one node, whose gradient is the limit of those beside the point."""
+        tape = self.tape
+        self.changed = [v for v in self.found if v._bvar_at != self.given[id(v)]]
+        whole = _taken_off([result, *self.changed], tape)
+        if without_numbers(whole):
+            return result
+        missing = _read(tape, self.start) - set(self.inputs)
+        if missing:
+            self.captured = _captured((self.args, self.kwargs), missing, tape)
+            self.inputs |= {v._bvar_at: (v._bvar_value, v._bvar_space) for v in self.captured}
+        gradient: Callable[[Any], Any]
+        if not missing <= set(self.inputs):
+            gradient = functools.partial(_refuse, self.name, *_CAPTURES)
+        elif tape.latest_left >= self.start:
+            gradient = functools.partial(_refuse, self.name, *_REMEMBERS)
+        else:
+            gradient = self._gradient_by_limits(whole, len(tape) - self.start)
+        parents = tuple((place, space) for place, (_, space) in self.inputs.items())
+        joined = record(tape, whole, gradient, parents, Named(self.name))
+        for i, v in enumerate(self.changed, 1):
+            move_on(v, joined[i])
+        return joined[0]
+
+    def _gradient_by_limits(self, whole: Any, length: int) -> Callable[[Any], Any]:
+        values = [value for value, _ in self.inputs.values()]
+        limits = _gradient_by_limits(self.name, self.again, values, whole, length)
+
+        def gradient(dzdy: Any) -> Any:
+            dzdx = limits(dzdy)
+            return _refuse(self.name, *_REMEMBERS, dzdy) if self.remembers else dzdx
+
+        return gradient
+
+    def again(self, *xs: Any) -> Any:
+        """The results, and the arguments that were changed, of a call with other values."""
         begun = len(youngest(xs))
-        at = dict(zip(places, xs, strict=True))
-        there = {i: at[place] for i, place in given.items()}
-        args_there, kwargs_there = _replaced(kept, there)
-        args_there = map(_beside, args_there)
-        with _standing_for(
-            captured, [at[place] for place in places[len(places) - len(captured) :]]
-        ):
-            found = [inner(*args_there, **kwargs_there), *(there[id(v)] for v in changed)]
-        nonlocal remembered
-        remembered = remembered or youngest(xs).latest_left >= begun
-        return found
-
-    limits = _gradient_by_limits(name, again, [v for v, _ in inputs.values()], whole, length)
-
-    def gradient(dzdy: Any) -> Any:
-        if not missing <= set(inputs):
-            raise _refusal(name, *_CAPTURES)
-        dzdx = None if remembered else limits(dzdy)
-        if remembered:  # beside the point, if not at it
-            raise _refusal(name, *_REMEMBERS)
-        return dzdx
-
-    parents = tuple((place, space) for place, (_, space) in inputs.items())
-    joined = record(tape, whole, gradient, parents, Named(name))
-    for i, v in enumerate(changed, 1):
-        move_on(v, joined[i])
-    return joined[0]
+        at = dict(zip(self.inputs, xs, strict=True))
+        there = {i: at[place] for i, place in self.given.items()}
+        args, kwargs = _replaced((self.args, self.kwargs), there)
+        others = [at[place] for place in list(at)[len(at) - len(self.captured) :]]
+        with _standing_for(self.captured, others):
+            result = self.inner(*map(_beside, args), **kwargs)
+        self.remembers = self.remembers or youngest(xs).latest_left >= begun
+        return [result, *(there[id(v)] for v in self.changed)]
 
 
-def _refusal(name: str, since: str, remedy: str) -> NoGradientError:
-    return NoGradientError(
+def _refuse(name: str, since: str, remedy: str, dzdy: Any) -> Any:
+    raise NoGradientError(
         f"{name} has no gradient at a point where its branches meet, since {since}.", remedy
     )
 
@@ -185,7 +218,7 @@ def _captured(value: Any, places: set[int], tape: Tape) -> list[BVar]:
 
 
 @contextmanager
-def _standing_for(captured: list[BVar], others: list[Any]) -> Iterator[None]:
+def _standing_for(captured: Sequence[BVar], others: list[Any]) -> Iterator[None]:
     """Let captured BVars be others for a while."""
     before = [(v._bvar_value, v._bvar_space, v._bvar_at) for v in captured]
     try:
