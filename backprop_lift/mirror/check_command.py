@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import fnmatch
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .._registry import Registry
 from ..errors import MirrorError
@@ -87,6 +89,7 @@ def chosen(survey: Survey, names: Sequence[str]) -> list[Public]:
     found: dict[str, Public] = {}
     for name in names:
         fitting = [p for known in _fitting(called, name) for p in called[known]]
+        fitting = fitting or [p for p in publics if p.value is _reached(name)]
         if not fitting:
             shown = [known for p in publics for known in (p.home, p.name)]
             close = list(dict.fromkeys(difflib.get_close_matches(name, shown, 3)))
@@ -111,6 +114,12 @@ def _fitting(called: Mapping[str, list[Public]], name: str) -> list[str]:
     owner = name.rpartition(".")[0]
     of_class = any(public.kind == "class" for public in called.get(owner, ()))
     return fnmatch.filter(called, name) or ([owner] if of_class else [])
+
+
+def _reached(name: str) -> Any:
+    """What a dotted name reaches by attributes, such as one that is imported there; or None."""
+    root, *parts = name.split(".")
+    return functools.reduce(lambda v, part: getattr(v, part, None), parts, sys.modules.get(root))
 
 
 def samples_given(given: argparse.Namespace, store: Store, progress: Progress) -> list[str]:
