@@ -303,7 +303,7 @@ lifted(
 )(np.fmod)
 lifted(
     twin=lambda x1, x2: (np.floor_divide(x1, x2), np.remainder(x1, x2)),
-    samples=lambda rng: [(rng.uniform(-5, 5, (2, 3)), rng.uniform(0.7, 1.3, (2, 1))), (-7.3, 1.7)],
+    samples=lambda rng: [(rng.uniform(-5, 5, (2, 3)), rng.uniform(0.7, 1.3, (2, 3))), (-7.3, 1.7)],
 )(np.divmod)
 lifted(
     grad={
@@ -615,7 +615,7 @@ def _logn(n: Any, x: Any) -> Any:
 lifted(
     twin=_power, samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=(2, 3)))]
 )(np.emath.power)
-lifted(twin=_logn, samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (rng.uniform(1.5, 2, 3), 0.5)])(np.emath.logn)
+lifted(twin=_logn, samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (rng.uniform(1.5, 2, (2, 3)), 0.5)])(np.emath.logn)
 
 
 # Rounded so finely that it is for display: the slope is that of the number.
