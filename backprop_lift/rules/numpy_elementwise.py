@@ -613,9 +613,13 @@ def _logn(n: Any, x: Any) -> Any:
 
 
 lifted(
-    twin=_power, samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=(2, 3)))]
+    twin=_power,
+    samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=(2, 3)))],
 )(np.emath.power)
-lifted(twin=_logn, samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (rng.uniform(1.5, 2, (2, 3)), 0.5)])(np.emath.logn)
+lifted(
+    twin=_logn,
+    samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (rng.uniform(1.5, 2, (2, 3)), 0.5)],
+)(np.emath.logn)
 
 
 # Rounded so finely that it is for display: the slope is that of the number.

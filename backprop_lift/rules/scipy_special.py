@@ -474,9 +474,8 @@ def _logsumexp_b_grad(dzdy: Any, a: Any, axis: Any, b: Any, keepdims: Any, resul
 def _logsumexp_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     x, b = rng.normal(size=(2, 3, 4)), rng.uniform(0.5, 2, size=(3, 1))
     return [
-        (x[0, 0],), (x,), (x, 1), (x, (0, -1)), (x, (0, 2), None, True), (x, -1, x * x),
-        (x, 1, b), (x[0], None, 2.0), (b, 0, x * x, True), (x[0, 0], None, 1 + x[1, 1] ** 2),
-        (x, 1, x * x, True),
+        (x[0, 0],), (x,), (x, (0, -1), None, True), (x, -1, x * x, True),
+        (x, 1, b), (x[0], None, 2.0), (b, 0, x * x), (x[0, 0], None, 1 + x[1, 1] ** 2),
     ]  # fmt: skip
 
 
