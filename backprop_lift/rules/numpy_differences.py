@@ -183,7 +183,7 @@ def _diff(
     np.ediff1d,
     samples=lambda rng: [
         (rng.normal(size=(3, 4)),),
-        (rng.normal(size=4), rng.normal(size=2), 0.5),
+        (rng.normal(size=4), *rng.normal(size=(2, 2, 2))),
     ],
 )
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:

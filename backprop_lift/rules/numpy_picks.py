@@ -231,8 +231,8 @@ def _joined(ar1: Any, ar2: Any) -> Any:
 
 
 def _two_sets(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    a = rng.normal(size=5)
-    return [(a, rng.normal(size=(2, 2))), (a[:3], rng.normal(size=3), True)]
+    a = rng.normal(size=(2, 3))
+    return [(a, rng.normal(size=(2, 2))), (a[0], rng.normal(size=3), True)]
 
 
 @by_hand(np.union1d, samples=lambda rng: _two_sets(rng)[:1])
