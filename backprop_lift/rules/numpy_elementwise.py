@@ -132,7 +132,7 @@ def _sinc_slope(x: Any, result: Any) -> Any:
     """
     small = np.less(np.abs(plain(x)), _SMALL)
     s = np.pi * np.where(small, x, 0.0)
-    rest = 0.0
+    rest: Any = 0.0
     for k in range(15, 3, -2):
         rest = s * s / (k - rest)
     near = -np.pi * s * result / (3 - rest)
