@@ -421,6 +421,21 @@ def test_mutation_proves_that_what_is_zero_cannot_be_wrong():
     assert proofs["negated"].startswith("the cotangent is zero, wherever there is one (")
 
 
+def test_mutation_proves_that_another_slope_at_a_kink_is_no_mistake():
+    def size(x):
+        return np.abs(x)
+
+    def slope(x):
+        return np.sign(x) + 0.25 * np.equal(x, 0)
+
+    report = alone(size, derivative=slope, samples=[(np.array([1.5, 0.0, -0.5]),)])
+
+    proofs = {mutant.text: proof for mutant, proof in report.equivalent}
+    assert proofs["0.25"].startswith("another slope between those of both sides, at the kinks of ")
+    assert "np.sign(x)" not in proofs
+    assert not report.missed
+
+
 def test_mutation_tells_a_conjugate_by_complex_numbers_that_no_sample_has():
     def square(z):
         return z * z

@@ -54,6 +54,20 @@ def test_student_distribution_has_its_slope_by_the_degrees_of_freedom(df, t):
     assert gradient == pytest.approx(slope(below, df), rel=1e-7)
 
 
+@pytest.mark.parametrize("x", [1e-3, 0.1999, 0.2001, 2.0, 6.999, 7.001, 30.0, 99.5])
+@pytest.mark.parametrize(
+    ("original", "exact"),
+    [
+        (np.sinc, mpmath.sincpi),
+        (np.i0, lambda x: mpmath.besseli(0, x)),
+        (special.erfcx, lambda x: mpmath.exp(x * x) * mpmath.erfc(x)),
+        (special.dawsn, lambda x: mpmath.exp(-x * x) * mpmath.erfi(x) * mpmath.sqrt(mpmath.pi) / 2),
+    ],
+)
+def test_slope_has_all_digits_on_both_sides_of_where_its_formula_changes(original, exact, x):
+    assert grad_bp(twin_of(original), x) == pytest.approx(slope(exact, x), rel=1e-13)
+
+
 @pytest.mark.parametrize(("a", "b"), [(1e5, 1e-8), (2.0, 1e-3), (0.3, 1.0)])
 def test_beta_function_has_its_slope_beside_a_small_argument(a, b):
     gradient = grad_bp(lambda a: twin_of(special.beta)(a, b), a)

@@ -1,9 +1,10 @@
 """Mutation: rules broken on purpose, to see whether their samples would tell.
 
 A mutant must not be found right. One that is, and gives another gradient on a sample all the same,
-is a fault of the checker. One that gives the same gradient on all samples is compared with the rule
-on many calls made from them: one that differs there shows that the samples are weak, and one that
-never does is no mistake, or changes a part that no call reaches.
+is a fault of the checker, unless they differ at kinks only, where any slope between those of both
+sides is right. One that gives the same gradient on all samples is compared with the rule on many
+calls made from them: one that differs there shows that the samples are weak, and one that never
+does is no mistake, or changes a part that no call reaches.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class MutationReport:
     weak : list of (Mutant, Sample)
         Told by no sample, but by a call made from one: a sample like it is missing.
     equivalent : list of (Mutant, str)
-        No mistakes: the cotangents are those of the rule, with the proof.
+            No mistakes: the cotangents are those of the rule but for kinks, with the proof.
     unreached : list of (Mutant, str)
         Changes of a part that no sample uses, nor any call made from one; with what is missing.
     missed : list of (Mutant, Report)
@@ -127,7 +128,7 @@ def check_mutants(
         broken = check(f, samples, entry=mutant.entry, diagnose=diagnose, stop=True, **options)
         if not broken.right or len(broken.refusals) > len(unbroken.refusals):
             report.caught.append((mutant, broken))
-        elif _same(unbroken, broken):
+        elif _same(unbroken, broken) or _differ_at_kinks_only(unbroken, broken):
             survivors.append(mutant)
         else:
             report.missed.append((mutant, broken))
@@ -147,6 +148,20 @@ def _same(unbroken: Report, broken: Report) -> bool:
     )
 
 
+def _differ_at_kinks_only(unbroken: Report, broken: Report) -> bool:
+    """Do two rules differ in what is checked, but not where a slope is the same on both sides?"""
+    ours, theirs = unbroken.outcomes, broken.outcomes
+    return (
+        len(ours) == len(theirs)
+        and not _same(unbroken, broken)
+        and all(
+            (one.is_at_kink and other.is_at_kink)
+            or np.isclose(one.analytic, other.analytic, rtol=1e-6, atol=1e-9, equal_nan=True)
+            for one, other in zip(ours, theirs, strict=True)
+        )
+    )
+
+
 class _SideBySide:
     """The rule of a function beside mutants that no sample told, at many calls."""
 
@@ -160,7 +175,7 @@ class _SideBySide:
         rng = np.random.default_rng(seed)
         self.points: list[Cotangents] = []
         self.tried: set[str] = set()
-        self.right: dict[int, bool] = {}
+        self.unbroken: dict[int, Report] = {}
         for sample in _spread(f, samples, rng):
             self.tried.add(sample.origin.partition(",")[0])
             found = cotangents(f, sample, entry)
@@ -182,7 +197,8 @@ class _SideBySide:
                 self.report.weak.append((mutant, self.points[k].sample))
                 return
         largest = max((size for size, _ in away), default=np.inf)
-        proof = self._proof(mutant, largest)
+        apart = [k for size, k in away if size > _ROUNDING]
+        proof = self._proof_at_kinks(mutant, apart) if apart else self._proof(mutant, largest)
         if proof:
             self.report.equivalent.append((mutant, proof))
         else:
@@ -190,11 +206,24 @@ class _SideBySide:
 
     def _is_told(self, mutant: Mutant, k: int) -> bool:
         """Is the rule right at a call, and the mutant not?"""
-        sample = self.points[k].sample
+        return self._of_rule(k).right and not self._checked(mutant.entry, k).right
+
+    def _of_rule(self, k: int) -> Report:
+        if k not in self.unbroken:
+            self.unbroken[k] = self._checked(self.entry, k)
+        return self.unbroken[k]
+
+    def _checked(self, entry: Entry, k: int) -> Report:
         options: dict[str, Any] = {"seed": self.seed, "second_order": False, "diagnose": False}
-        if k not in self.right:
-            self.right[k] = check(self.f, [sample], entry=self.entry, **options).right
-        return self.right[k] and not check(self.f, [sample], entry=mutant.entry, **options).right
+        return check(self.f, [self.points[k].sample], entry=entry, **options)
+
+    def _proof_at_kinks(self, mutant: Mutant, apart: list[int]) -> str:
+        """Where the slopes of both sides differ, what lies between them may be anything."""
+        for k in apart:
+            ours, theirs = self._of_rule(k), self._checked(mutant.entry, k)
+            if not (ours.right and theirs.right and _differ_at_kinks_only(ours, theirs)):
+                return ""
+        return f"another slope between those of both sides, at the kinks of {len(apart)} calls"
 
     def _proof(self, mutant: Mutant, largest: float) -> str:
         if largest > _ROUNDING:

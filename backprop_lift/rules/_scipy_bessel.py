@@ -79,7 +79,7 @@ _UNARY: Final[dict[Any, Slope]] = {
 }  # fmt: skip
 
 _BY_ORDER: Final[dict[Any, Partials]] = {
-    special.kn: ("v, z", {"z": _bessel_slope(special.kn, -0.5, -0.5)}, (2, (0.3, 4))),
+    special.kn: ("v, z", {"z": _bessel_slope(special.kn, -0.5, -0.5)}, (3, (0.3, 4))),
     special.yn: ("v, z", {"z": _bessel_slope(special.yn, 0.5, -0.5)}, (2, (0.5, 6))),
     special.struve: ("v, x", {"x": _struve_slope(special.struve, -1)}, (1.3, (0.3, 6))),
     special.modstruve: ("v, x", {"x": _struve_slope(special.modstruve, 1)}, (1.3, (0.3, 4))),
@@ -157,7 +157,10 @@ _SCALED: Final = {
     ),
 }
 for _original, _grad in _SCALED.items():
-    lifted(grad={"z": _grad}, signature="v, z, /", samples=within(1.3, (0.5, 4)))(_original)
+    _samples = within(1.3, (0.5, 4))
+    if _original is special.ive:
+        _samples = and_also(_samples, (2.0, -1.5))
+    lifted(grad={"z": _grad}, signature="v, z, /", samples=_samples)(_original)
 
 
 # Derivatives of Bessel functions: one order of derivative up, or by neighbouring orders.

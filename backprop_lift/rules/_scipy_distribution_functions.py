@@ -23,7 +23,7 @@ from ._densities import (
     stdtr_by_df,
     t_pdf,
 )
-from ._slopes import Partials, within
+from ._slopes import Partials, and_also, within
 
 __all__: list[str] = []
 
@@ -274,9 +274,13 @@ _PARTIALS: Final[dict[Any, Partials]] = {
     special.tklmbda: ("x, lmbda", {"x": _tukey_slope}, ((-1, 1), 0.4)),
 }  # fmt: skip
 
+_BRANCHES: Final[dict[Any, tuple[tuple[Any, ...], ...]]] = {
+    special.gammainc: ((1e6, np.array([0.999e6, 1.002e6])),),
+}
+
 for _original, (_signature, _slopes, _domains) in _PARTIALS.items():
     lifted(
         derivative=_slopes,
         signature=f"{_signature}, /",
-        samples=within(*_domains),
+        samples=and_also(within(*_domains), *_BRANCHES.get(_original, ())),
     )(_original)

@@ -82,7 +82,7 @@ def _elliprc_by_x(x: Any, y: Any, result: Any) -> Any:
     cauchy = np.less(np.real(y), 0)
     if not np.any(cauchy):
         return -special.elliprd(y, y, x) / 6
-    there = (result - 1 / np.sqrt(x)) / (2 * (y - x) + np.equal(x, y))
+    there = (result - 1 / np.sqrt(x)) / np.where(cauchy, 2 * (y - x), 1.0)
     y = np.where(cauchy, x, y)
     return np.where(cauchy, there, -special.elliprd(y, y, x) / 6)
 

@@ -169,7 +169,7 @@ def _scattered_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     points, values = rng.uniform(0, 2, size=(6, 2)), rng.normal(size=(6, 2))
     inside = points[:3] * 0.3 + 0.7 * np.mean(points, axis=0)
     return [
-        (interpolate.LinearNDInterpolator(points, values), inside[0]),
+        (interpolate.LinearNDInterpolator(points, values), inside),
         (interpolate.LinearNDInterpolator(points, values[:, 0], rescale=True), inside[0]),
     ]
 

@@ -412,7 +412,7 @@ lifted(
     twin=_pchip_interpolate,
     wrt=("yi", "x"),
     samples=lambda rng: [
-        (x := knots(rng), rng.normal(size=7), between(rng, x, 3)),
+        (x := knots(rng), rng.normal(size=7), between(rng, x, 3)[None]),
         (x, rng.normal(size=(2, 7)), between(rng, x, 3), 1, 1),
     ],
 )(interpolate.pchip_interpolate)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from scipy import special
 
 from .._lift import lifted
-from ._slopes import Partials, below, unless_constant, within
+from ._slopes import Partials, and_also, below, unless_constant, within
 
 __all__: list[str] = []
 
@@ -129,5 +129,5 @@ lifted(
     derivative={
         "x": lambda x, n, k: unless_constant(n, -special.eval_genlaguerre(below(n), k + 1, x))
     },
-    samples=within((0.1, 4), 3, 0.7),
+    samples=and_also(within((0.1, 4), 3, 0.7), (1.5 + 0.4j, 3, 0.7)),
 )(special.assoc_laguerre)

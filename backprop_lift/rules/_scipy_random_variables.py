@@ -290,7 +290,7 @@ def _samples(name: str) -> Callable[[np.random.Generator], list[tuple[Any, ...]]
 def _discrete_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     k = np.array([1, 3, 2])
     return [
-        (stats.poisson, k, 2.3), (stats.poisson, k, rng.uniform(1, 3, size=(2, 1))),
+        (stats.poisson, k, 2.3), (stats.poisson, k, rng.uniform(1, 3, size=(2, 3))),
         (stats.binom, k, 5, 0.4), (stats.geom, k, 0.4, 0), (stats.nbinom, k, 3.2, 0.4),
         (stats.bernoulli, np.array([0, 0]), 0.4),
     ]  # fmt: skip
@@ -400,6 +400,7 @@ def _public_moment(name: str) -> None:
         (stats.norm, 0.3, 1.2),
         (stats.weibull_min, 2.3, 0.3, 1.2),
         (stats.norm, np.array([[0.3], [0.4]]), np.array([[1.2, 0.7, 1.5]])),
+        (stats.norm, np.array([[0.3, 0.4, 0.1]]), np.array([[1.2], [0.7]])),
     ]
     lifted(twin=twin, wrt=("args",), samples=samples)(original)
 
@@ -408,7 +409,7 @@ for _name in _MOMENTS:
     _public_moment(_name)
 _ARRAYS: Final = (np.array([[0.3, 0.1, 0.5]]), np.array([[1.2], [0.7]]))
 _GAMMA, _GAMMAS = (stats.gamma, 2.3, 0.3, 1.2), (stats.gamma, np.array([2.3, 1.1, 3.2]), *_ARRAYS)
-_NORM, _NORMS = (stats.norm, 0.9, 0.3, 1.2), (stats.norm, np.array([0.9, 0.5, 0.7]), *_ARRAYS)
+_NORM, _NORMS = (stats.norm, 0.9, 0.3, 1.2), (stats.norm, np.array([[0.9, 0.5, 0.7]]), *_ARRAYS)
 
 lifted(twin=_median, wrt=("args",), samples=[_GAMMA, _GAMMAS])(stats.rv_continuous.median)
 lifted(twin=_interval, wrt=("confidence", "args"), samples=[_NORM, _NORMS])(

@@ -10,6 +10,7 @@ from scipy import integrate
 from .._lift import lifted
 from ._implicit import settled
 from ._integration import refused, twin_by_name
+from ._matrices import summed_to
 
 __all__: list[str] = []
 
@@ -96,18 +97,23 @@ _register(
 )
 
 
-def _romb_grads(dzdy: Any, y: Any, dx: Any, axis: Any) -> Any:
+def _romb_y_grad(dzdy: Any, y: Any, dx: Any, axis: Any) -> Any:
     weights = integrate.romb(np.eye(np.shape(y)[axis]), axis=0)
-    return np.moveaxis(np.expand_dims(dzdy, -1) * (dx * weights), -1, axis)
+    rows = np.expand_dims(dzdy * dx, -1) * weights
+    from_end = axis % np.ndim(y) - np.ndim(y)  # dx may have more axes
+    return summed_to(np.moveaxis(rows, -1, from_end), np.shape(y))
 
 
 lifted(
-    grad={"y": _romb_grads, "dx": lambda dzdy, result, dx: np.sum(dzdy * result) / dx},
+    grad={
+        "y": _romb_y_grad,
+        "dx": lambda dzdy, result, dx: summed_to(dzdy * result / dx, np.shape(dx)),
+    },
     ignores="show",
     samples=lambda rng: [
         (rng.normal(size=5),),
         (rng.normal(size=(2, 9)), 0.7),
-        (rng.normal(size=(5, 2)), 0.7, 0),
+        (rng.normal(size=(5, 2)), rng.uniform(0.5, 1.5, size=(3, 2)), 0),
     ],
 )(integrate.romb)
 

@@ -100,7 +100,7 @@ for _original, (_slopes, _domain) in _HOLOMORPHIC.items():
     lifted(grad=_many(_slopes), complex=True, samples=within(_domain, complex=True))(_original)
 for _original, (_slopes, _domain) in _REAL.items():
     lifted(grad=_many(_slopes), complex=True, samples=within(_domain))(_original)
-_airye_samples = and_also(within((0.3, 3), complex=True), (np.array([-3.0 - 2.0j, -2.0 + 1.0j]),))
+_airye_samples = and_also(within((0.3, 3), complex=True), (np.array([-3.0 - 2.0j, 0.5 + 1.5j]),))
 lifted(grad=_airye_grad, complex=True, samples=_airye_samples)(special.airye)
 
 

@@ -264,7 +264,7 @@ def _bivariate_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [
         (spline, np.sort(points[0]), np.sort(between(rng, y, 2))),
         (spline, *points, 1, 0, False),
-        (flat, *points, 0, 0, False),
+        (flat, *(p[None] for p in points), 0, 0, False),
     ]
 
 

@@ -105,7 +105,7 @@ lifted(
         _cumprod_grad(dzdy, _one_for_nan(a), result, axis, dtype), a
     ),
     complex=True,
-    samples=calls(*_RUNNING, nans=True),
+    samples=with_cast(calls(*_RUNNING, nans=True)),
 )(np.nancumprod)
 
 
@@ -136,7 +136,7 @@ def _cumulative_prod_grad(
 
 
 if hasattr(np, "cumulative_sum"):  # numpy 2.1
-    _CUMULATIVE = calls(({"axis": 1},), ({"axis": -1, "include_initial": True},), complex=True)
+    _CUMULATIVE = with_cast(calls(({"axis": 1},), ({"axis": -1, "include_initial": True},)))
     lifted(grad=_cumulative_sum_grad, complex=True, samples=_CUMULATIVE)(np.cumulative_sum)
     lifted(grad=_cumulative_prod_grad, complex=True, samples=_CUMULATIVE)(np.cumulative_prod)
 
@@ -183,7 +183,7 @@ def _diff(
     np.ediff1d,
     samples=lambda rng: [
         (rng.normal(size=(3, 4)),),
-        (rng.normal(size=4), rng.normal(size=2), 0.5),
+        (rng.normal(size=4), *rng.normal(size=(2, 2, 2))),
     ],
 )
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:

@@ -120,23 +120,35 @@ for _original in (np.rad2deg, np.degrees):
 
 
 # For |x| below _SMALL the closed form of the derivative of sinc loses digits to cancellation.
-_SMALL: Final = 0.1
+_SMALL: Final = 0.2
 
 
-def _sinc_slope(x: Any) -> Any:
-    """Derivative of ``sin(t) / t``, ``t = pi x``: closed form, and Taylor series around 0."""
-    t = np.pi * x
+def _sinc_slope(x: Any, result: Any) -> Any:
+    """Derivative of ``sin(t) / t``, ``t = pi x``: closed form, and a continued fraction around 0.
+
+    References
+    ----------
+    NIST Digital Library of Mathematical Functions, 4.25.1.
+    """
     small = np.less(np.abs(plain(x)), _SMALL)
-    s = np.where(small, t, 0.0)
-    t = np.where(small, 1.0, t)
-    q = s * s
-    series = s * (-1 / 3 + q * (1 / 30 - q * (1 / 840 - q * (1 / 45360 - q / 3991680))))
-    return np.pi * np.where(small, series, (np.cos(t) - np.sin(t) / t) / t)
+    s = np.pi * np.where(small, x, 0.0)
+    rest: Any = 0.0
+    for k in range(15, 3, -2):
+        rest = s * s / (k - rest)
+    near = -np.pi * s * result / (3 - rest)
+    x = np.where(small, 1.0, x)
+    return np.where(small, near, (np.cos(np.pi * x) - result) / x)
 
 
 lifted(
     derivative=_sinc_slope,
-    samples=lambda rng: [*_between(-2, 2, analytic=True)(rng), (0.0,), (np.array([0.0, 1e-3, 1]),)],
+    samples=lambda rng: [
+        *_between(-2, 2, analytic=True)(rng),
+        (0.0,),
+        (np.array([0.0, 1e-3, 1]),),
+        (np.array([0.19, -0.21]),),
+        (0.1 + 0.15j,),
+    ],
 )(np.sinc)
 
 
@@ -152,12 +164,15 @@ def _i0_slope(x: Any) -> Any:
     """
     sizes = np.abs(plain(x))
     largest = np.max(sizes, initial=0.0, where=np.isfinite(sizes))
-    count = 10 + math.ceil(2.2 * math.sqrt(largest))
+    count = 2 + math.ceil(2.2 * math.sqrt(largest))
     cosines = np.cos((np.arange(count) + 0.5) * (np.pi / (2 * count)))
     return np.sinh(np.expand_dims(x, -1) * cosines) @ (cosines / count)
 
 
-lifted(derivative=_i0_slope, samples=_between(-9, 9))(np.i0)
+lifted(
+    derivative=_i0_slope,
+    samples=lambda rng: [*_between(-9, 9)(rng), (0.0,), (150.0,)],
+)(np.i0)
 
 
 # Complex numbers and their parts
@@ -174,7 +189,7 @@ def _sign(x: Any) -> Any:
 
 lifted(
     twin=_sign,
-    samples=lambda rng: [(rng.normal(size=3) + 1j * rng.normal(size=3),)],
+    samples=lambda rng: [(rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3)),)],
 )(np.sign)
 
 
@@ -288,7 +303,7 @@ lifted(
 )(np.fmod)
 lifted(
     twin=lambda x1, x2: (np.floor_divide(x1, x2), np.remainder(x1, x2)),
-    samples=lambda rng: [(rng.uniform(-5, 5, (2, 3)), rng.uniform(0.7, 1.3, 3)), (-7.3, 1.7)],
+    samples=lambda rng: [(rng.uniform(-5, 5, (2, 3)), rng.uniform(0.7, 1.3, (2, 3))), (-7.3, 1.7)],
 )(np.divmod)
 lifted(
     grad={
@@ -530,7 +545,7 @@ def _interp_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [
         (x, xp, fp),
         (0.5, xp, fp * (1 + 0.5j)),
-        (x, xp, fp, -2.5, 1.5),
+        (np.array([[-1.4, 2.3], [0.4, -1.2]]), xp, fp, -2.5, 1.5),
         (x[0], xp[[2, 0, 1, 3]], fp, None, None, 3.5),
     ]
 
@@ -598,9 +613,13 @@ def _logn(n: Any, x: Any) -> Any:
 
 
 lifted(
-    twin=_power, samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=3))]
+    twin=_power,
+    samples=lambda rng: [(rng.normal(size=(2, 3)), 1.5), (1.5, rng.normal(size=(2, 3)))],
 )(np.emath.power)
-lifted(twin=_logn, samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (1.5, 0.5)])(np.emath.logn)
+lifted(
+    twin=_logn,
+    samples=lambda rng: [(2.5, rng.normal(size=(2, 3))), (rng.uniform(1.5, 2, (2, 3)), 0.5)],
+)(np.emath.logn)
 
 
 # Rounded so finely that it is for display: the slope is that of the number.
@@ -660,5 +679,8 @@ for _original in (
 # The ufunc behind the method `clip` of an array.
 lifted(
     twin=lambda x1, x2, x3: np.clip(x1, x2, x3),
-    samples=[(np.array([-1.5, 0.3, 2.5]), 0.1, np.array([1.0, 1.5, 2.0]))],
+    samples=lambda rng: [
+        (np.array([-1.5, 0.3, 2.5]), 0.1, np.array([1.0, 1.5, 2.0])),
+        (rng.normal(size=(2, 3)), -0.5, rng.uniform(0.1, 0.5, size=(2, 3))),
+    ],
 )(np._core.umath.clip)  # type: ignore[attr-defined]  # numpy's stubs hide it

@@ -153,6 +153,7 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
     samples=lambda rng: [
         (rng.normal(size=(2, 3)), 1.5),
         (rng.normal(size=(2, 3)), rng.normal(size=3)),
+        (rng.normal(size=(2, 3)), rng.normal(size=(2, 3))),
     ],
 )
 def _full_like(
@@ -174,13 +175,13 @@ def _full_like(
 def _ends(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [
         (0.5, 2.5, 4),
-        (rng.uniform(1, 2, size=(3, 1)), rng.uniform(3, 4, size=2), 5, False),
+        (rng.uniform(1, 2, size=(3, 2)), rng.uniform(3, 4, size=2), 5, False),
         (1.5, 2.0, 1),
     ]
 
 
-def _linspace_grads(of_stop: bool) -> Callable[..., Any]:
-    """Return the rule of one end: each result lies a fraction of the way from start to stop."""
+def _linspace_grads(at_start: float, at_stop: float) -> Callable[..., Any]:
+    """Return the rule of one end, whose part in the results changes evenly between these."""
 
     def end_grad(
         dzdy: Any,
@@ -196,22 +197,23 @@ def _linspace_grads(of_stop: bool) -> Callable[..., Any]:
             return ZERO
         dzdy, dzdstep = dzdy if retstep else (dzdy, 0.0)
         rows = np.moveaxis(dzdy, axis, 0)
-        fraction = np.linspace(0.0, 1.0, num, endpoint).reshape(-1, *(1,) * (rows.ndim - 1))
-        total = np.sum(rows * (fraction if of_stop else 1 - fraction), axis=0)
+        parts = np.linspace(at_start, at_stop, num, endpoint)
+        total = np.tensordot(parts, rows, 1)
         intervals = num - 1 if endpoint else num
         if retstep and intervals > 0:
-            total = total + (dzdstep if of_stop else -dzdstep) / intervals
-        return summed_to(total, np.shape(stop if of_stop else start))
+            total = total + dzdstep * (at_stop - at_start) / intervals
+        return summed_to(total, np.shape(start if at_start else stop))
 
     return end_grad
 
 
 lifted(
-    grad={"start": _linspace_grads(of_stop=False), "stop": _linspace_grads(of_stop=True)},
+    grad={"start": _linspace_grads(1.0, 0.0), "stop": _linspace_grads(0.0, 1.0)},
     complex=True,
     samples=lambda rng: [
         *_ends(rng),
         (0.5, rng.normal(size=(2, 3)), 5, True, True, {"axis": 1}),
+        (rng.normal(size=2), 2.5, 4, False, True),
         (0.5 + 1j, 2.5 - 1j, 4),
     ],
 )(np.linspace)

@@ -152,14 +152,14 @@ def _register(
 
 def _samples(settings: tuple[Any, ...], shape: tuple[int, ...] | None) -> Any:
     def draw(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-        x = np.float64(rng.normal()) if shape is None else rng.normal(size=shape)
-        return [(x, *settings)]
+        xs = np.array([rng.normal(), -1.5, 1.5]) if shape is None else [rng.normal(size=shape)]
+        return [(x, *settings) for x in xs]
 
     return draw
 
 
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {  # method: its function, what a sample gives
-    "sum": (np.sum, ()),
+    "sum": (np.sum, (0,)),
     "mean": (np.mean, ()),
     "prod": (np.prod, ()),
     "std": (np.std, ()),

@@ -129,7 +129,14 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     return chosen
 
 
-@by_hand(np.trim_zeros, samples=lambda rng: [(rng.normal(size=4), "fb")])
+@by_hand(
+    np.trim_zeros,
+    samples=lambda rng: [
+        (rng.normal(size=4), "fb"),
+        # several axes since numpy 2.2
+        *((rng.normal(size=(2, 3)), {axis: None}) for axis in named(np.trim_zeros, "axis")),
+    ],
+)
 def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     filt = array_of(filt)
     axes = range(filt.ndim) if axis is None else normalize_axis_tuple(axis, filt.ndim)
@@ -231,8 +238,8 @@ def _joined(ar1: Any, ar2: Any) -> Any:
 
 
 def _two_sets(rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    a = rng.normal(size=5)
-    return [(a, rng.normal(size=(2, 2))), (a[:3], rng.normal(size=3), True)]
+    a = rng.normal(size=(2, 3))
+    return [(a, rng.normal(size=(2, 2))), (a[0], rng.normal(size=3), True)]
 
 
 @by_hand(np.union1d, samples=lambda rng: _two_sets(rng)[:1])

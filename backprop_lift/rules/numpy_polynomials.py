@@ -22,6 +22,7 @@ from ._matrices import (
     row,
     summed_to,
 )
+from ._slopes import and_also
 
 __all__: list[str] = []
 
@@ -150,7 +151,8 @@ def _pairs(rng: np.random.Generator) -> Samples:
 lifted(
     twin=_polyder,
     samples=lambda rng: (
-        [(rng.normal(size=4), m) for m in (0, 1, 2, 4)] + [(complex_normal(rng, 4),)]
+        [(rng.normal(size=4), m) for m in (0, 1, 2, 4)]
+        + [(complex_normal(rng, 4),), (rng.normal(size=(2, 3)), 0)]
     ),
 )(np.polyder)
 lifted(
@@ -161,10 +163,19 @@ lifted(
         (complex_normal(rng, 4), 3, rng.normal(size=3)),
     ],
 )(np.polyint)
-lifted(twin=_sum, samples=_pairs)(np.polyadd)
-lifted(twin=lambda a1, a2: _sum(a1, -array_like(a2)), samples=_pairs)(np.polysub)
-lifted(grad=_polymul_grads, complex=True, samples=_pairs)(np.polymul)
-lifted(twin=_polydiv, samples=_pairs)(np.polydiv)
+_sums = and_also(_pairs, (np.array([[1.5, -0.5, 2.0]]), np.array([[0.3, 0.7, -1.2]])))
+lifted(twin=_sum, samples=_sums)(np.polyadd)
+lifted(twin=lambda a1, a2: _sum(a1, -array_like(a2)), samples=_sums)(np.polysub)
+lifted(
+    grad=_polymul_grads,
+    complex=True,
+    samples=and_also(
+        _pairs, (np.zeros(3), np.array([1.5, -0.5])), (np.array([1.5, -0.5]), np.zeros(3))
+    ),
+)(np.polymul)
+lifted(
+    twin=_polydiv, samples=and_also(_pairs, (np.array([[1.5, -0.5, 2.0]]), np.array([0.3, -1.2])))
+)(np.polydiv)
 
 
 # Roots

@@ -33,6 +33,16 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> Calls:
     return samples
 
 
+def _with_settings(*settings: dict[str, Any]) -> Callable[[Calls], Calls]:
+    """Samples once as they are and once with each of some keyword arguments."""
+    return lambda samples: (
+        lambda rng: [
+            *samples(rng),
+            *((*samples(rng)[0], given) for given in settings),
+        ]
+    )
+
+
 # Below this size of the result, column times row is fastest by BLAS; above it by einsum, which
 # takes half the time of np.outer.
 _LARGE_OUTER = 20_000
@@ -132,7 +142,9 @@ _VECTOR_PRODUCTS = {
     ),
     "vecdot": (
         {"x1": _vecdot_x1_grad, "x2": _vecdot_x2_grad},
-        _pairs(((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((4, 1, 3), (2, 3))),
+        _with_settings({"axis": 0})(
+            _pairs(((2, 3), (2, 3)), ((3,), (3,)), ((2, 3), (3,)), ((4, 1, 3), (2, 3)))
+        ),
     ),
 }
 for _name, (_grads, _samples) in _VECTOR_PRODUCTS.items():
@@ -398,16 +410,6 @@ lifted(grad={"a": _trace_grad}, complex=True, samples=_trace_samples)(np.trace)
 
 
 # The array API's names for some of these
-
-
-def _with_settings(*settings: dict[str, Any]) -> Callable[[Calls], Calls]:
-    """Samples once as they are and once with each of some keyword arguments."""
-    return lambda samples: (
-        lambda rng: [
-            *samples(rng),
-            *((*samples(rng)[0], given) for given in settings),
-        ]
-    )
 
 
 def _matrices(rng: np.random.Generator) -> Samples:

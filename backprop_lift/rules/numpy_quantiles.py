@@ -184,7 +184,7 @@ def _samples_of_counts(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     return [
         (a, 4),
         (a, "sturges"),
-        (a, 4, None, None, weights),
+        (a.reshape(3, 3), 4, None, None, weights.reshape(3, 3)),
         (a, np.array([-2.0, -0.5, 0.3, 2.0]), None, True, weights),
         (a, 3, (-1.0, 1.5), True),
     ]
@@ -213,7 +213,7 @@ def _histogram(
 
 @by_hand(
     np.histogram_bin_edges,
-    samples=lambda rng: [(rng.normal(size=9), 4), (rng.normal(size=9), "fd")],
+    samples=lambda rng: [(rng.normal(size=(3, 3)), 4), (rng.normal(size=9), "fd")],
 )
 def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     return _edges(np.ravel(array_of(a)), bins, range, weights)

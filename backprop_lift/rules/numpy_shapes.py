@@ -215,7 +215,8 @@ for _original, _promoted in {
 
 
 @by_hand(
-    np.meshgrid, samples=lambda rng: [(rng.normal(size=3), rng.normal(size=4), rng.normal(size=2))]
+    np.meshgrid,
+    samples=lambda rng: [(rng.normal(size=3), rng.normal(size=(2, 2)), rng.normal(size=2))],
 )
 def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):

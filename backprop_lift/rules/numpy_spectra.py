@@ -225,7 +225,7 @@ def _eig_grad(dzdy: Any, result: Any) -> Any:
     else:
         return ZERO
     if not _flows(dzdv) and not np.any(np.ptp(plain(dzdw), axis=-1)):  # of the trace
-        return dzdw[..., :1, None] * np.eye(v.shape[-1])
+        return inner
     sizes = np.linalg.svd(plain(v), compute_uv=False)
     if np.any(sizes[..., -1:] <= v.shape[-1] * np.finfo(sizes.dtype).eps * sizes[..., :1]):
         raise NoGradientError(

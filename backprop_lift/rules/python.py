@@ -43,6 +43,7 @@ def _complex_numbers(low: float, high: float) -> Samples:
     return lambda rng: [
         (complex(rng.uniform(low, high), rng.uniform(0.3, 1)),),
         (float(rng.uniform(low, high)),),
+        (-2.0,),  # where some real functions have no value
     ]
 
 
@@ -408,12 +409,14 @@ for _original in (
 for _original in (
     operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow, operator.imod
 ):  # fmt: skip
-    lifted(twin=_original, samples=[(1.3, 0.7)])(_original)
+    # an array in the place of a would be written into where only b varies: 2 does not
+    _row = np.array([[0.7, 1.1, 1.6]])
+    lifted(twin=_original, samples=[(1.3, 0.7), (1.3, _row), (_row, 2)])(_original)
 lifted(twin=operator.matmul, samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))])(
     operator.matmul
 )
 for _original in (operator.neg, operator.pos, operator.abs):
-    lifted(twin=_original, samples=_numbers(0.5, 2))(_original)
+    lifted(twin=_original, samples=[(-1.3,), (np.array([[0.5, -1.5, 2.0]]),)])(_original)
 lifted(twin=operator.getitem, samples=[([1.5, 0.5], 1)])(operator.getitem)
 
 

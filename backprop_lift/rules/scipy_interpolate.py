@@ -190,7 +190,7 @@ lifted(
     samples=lambda rng: [
         (
             interpolate.BarycentricInterpolator(x := knots(rng), rng.normal(size=7)),
-            between(rng, x, 3),
+            between(rng, x, 3)[None],
         )
     ],
 )(interpolate.BarycentricInterpolator.__call__)

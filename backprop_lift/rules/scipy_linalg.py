@@ -456,11 +456,11 @@ def _lu_samples(rng: np.random.Generator) -> Samples:
         (a,),
         (a.T,),
         (a[:3],),
-        (a, True),
+        (np.roll(4 * np.eye(4, 3), 1, axis=0) + a, True),  # three rows go round
         (a, False, False, True, True),
         (rng.normal(size=(2, 3, 3)),),
         (complex_normal(rng, 3, 3),),
-        (np.roll(4 * np.eye(3), 1, axis=0) + rng.normal(size=(3, 3)),),  # three rows go round
+        (np.roll(4 * np.eye(3), 1, axis=0) + a[:3],),
     ]
 
 
@@ -487,7 +487,7 @@ lifted(
     samples=lambda rng: [
         (sl.lu_factor(*a), b, trans)
         for a in square_samples(rng)[::2]
-        for b in (rng.normal(size=3), rng.normal(size=(3, 2)))
+        for b in (rng.normal(size=3), complex_normal(rng, 3, 2))
         for trans in (0, 1, 2)
     ],
 )(sl.lu_solve)
@@ -634,6 +634,7 @@ def _pencils(rng: np.random.Generator) -> Samples:
         (a, {"driver": "evx", "lower": False, "subset_by_index": [0, 1]}),
         (turned, {"driver": "evd"}),
         (turned, {"driver": "ev", "lower": False}),
+        (a + np.diag([-9.0, -9.0, 9.0, 9.0]), {"subset_by_value": [-30.0, 0.0]}),
     ]
 
 
@@ -643,7 +644,10 @@ lifted(
     ignores=("check_finite", "driver"),
     complex=True,
     symbolic_zeros=True,
-    samples=_pencils,
+    samples=lambda rng: [
+        *_pencils(rng)[:-1],
+        *((*args, {**given, "eigvals_only": True}) for *args, given in _pencils(rng)[3::3]),
+    ],
 )(sl.eigh)
 lifted(
     grad=_eigvalsh_grads,

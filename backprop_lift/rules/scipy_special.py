@@ -37,31 +37,41 @@ __all__: list[str] = []
 _2_SQRT_PI: Final = 2 / math.sqrt(math.pi)
 _SQRT_PI_2: Final = math.sqrt(math.pi) / 2
 _DEGREE: Final = math.pi / 180
+_FAR: Final = 7.0  # from where on the asymptotic forms of error functions are exact to rounding
 
 
 # Functions of one argument
 
 
+def _fraction(x: Any, sign: int) -> Any:
+    """``1/2 / (x +- 1 / (x +- 3/2 / (x +- ...)))``, exact to rounding where `_FAR` is exceeded.
+
+    References
+    ----------
+    NIST Digital Library of Mathematical Functions, 7.9.3.
+    """
+    rest = 0.0
+    for k in range(16, 0, -1):
+        rest = 0.5 * k / (x + sign * rest)
+    return rest
+
+
 def _erfcx_slope(x: Any, result: Any) -> Any:
-    """``2 x erfcx(x) - 2 / sqrt(pi)``; by its asymptotic series where that cancels."""
+    """``2 x erfcx(x) - 2 / sqrt(pi)``; by a continued fraction where that cancels."""
     slope = 2 * x * result - _2_SQRT_PI
-    far = np.real(x) > 100
+    far = (np.real(x) > 0) & (np.abs(x) > _FAR)
     if not np.any(far):
         return slope
-    y = 1 / np.where(far, x, 1.0) ** 2
-    return np.where(far, -0.5 * _2_SQRT_PI * y * (1 - 1.5 * y * (1 - 2.5 * y)), slope)
+    return np.where(far, -2 * _fraction(np.where(far, x, _FAR), 1) * result, slope)
 
 
 def _dawsn_slope(x: Any, result: Any) -> Any:
-    """``1 - 2 x dawsn(x)``; by its asymptotic series where that cancels."""
+    """``1 - 2 x dawsn(x)``; by a continued fraction where that cancels."""
     slope = 1 - 2 * x * result
-    if np.iscomplexobj(x):
-        return slope
-    far = np.abs(x) > 100
+    far = np.abs(np.real(x)) > np.abs(np.imag(x)) + _FAR
     if not np.any(far):
         return slope
-    y = 1 / np.where(far, x, 1.0) ** 2
-    return np.where(far, -0.5 * y * (1 + 1.5 * y * (1 + 2.5 * y)), slope)
+    return np.where(far, -2 * _fraction(np.where(far, x, _FAR), -1) * result, slope)
 
 
 def _rgamma_slope(x: Any, result: Any) -> Any:
@@ -124,10 +134,19 @@ _REAL: Final[dict[Any, Slope]] = {
     special.cotdg: (lambda result: -_DEGREE * (1 + result * result), (10, 80)),
 }  # fmt: skip
 
+# Samples of other branches.
+_BRANCHES: Final[dict[Any, tuple[tuple[Any, ...], ...]]] = {
+    special.erfcx: ((np.array([7.5, -2.0, 120.0]),), (9.0 - 8.0j,)),
+    special.dawsn: ((np.array([7.5, -2.0, -120.0]),), (np.array([9.0 - 1.0j, 7.5 + 7.0j]),)),
+    special.rgamma: ((np.array([0.0, -1.0, 2.5, -4.0]),),),
+    special.expn: ((0, np.array([0.4, 1.7])), (1, np.array([0.4, 1.7]))),
+    special.pseudo_huber: ((np.array([0.0, 1.2, 0.0]), np.array([0.0, 0.0, 1.7])),),
+    special.xlogy: ((1.5 - 0.4j, 0.7), (1.5, 0.7 + 0.2j)),
+    special.xlog1py: ((1.5 - 0.4j, 0.7), (1.5, 0.7 + 0.2j)),
+}
+
 for _original, (_slope, _domain) in _HOLOMORPHIC.items():
-    _samples = within(_domain, complex=True)
-    if _original is special.rgamma:
-        _samples = and_also(_samples, (np.array([0.0, -1.0, 2.0, -4.0]),))
+    _samples = and_also(within(_domain, complex=True), *_BRANCHES.get(_original, ()))
     lifted(derivative=_slope, samples=_samples)(_original)
 for _original, (_slope, _domain) in _REAL.items():
     lifted(derivative=_slope, samples=within(_domain))(_original)
@@ -338,11 +357,6 @@ _PARTIALS: Final[dict[Any, Partials]] = {
     special.expn: ("n, x", {"x": _expn_slope}, (2, (0.3, 4))),
 }  # fmt: skip
 
-_BRANCHES: Final[dict[Any, tuple[tuple[Any, ...], ...]]] = {
-    special.expn: ((0, np.array([0.4, 1.7])), (1, np.array([0.4, 1.7]))),
-    special.pseudo_huber: ((np.array([0.0, 1.2, 0.0]), np.array([0.0, 0.0, 1.7])),),
-}
-
 for _original, (_signature, _slopes, _domains) in _PARTIALS.items():
     lifted(
         derivative=_slopes,
@@ -460,8 +474,8 @@ def _logsumexp_b_grad(dzdy: Any, a: Any, axis: Any, b: Any, keepdims: Any, resul
 def _logsumexp_samples(rng: np.random.Generator) -> list[tuple[Any, ...]]:
     x, b = rng.normal(size=(2, 3, 4)), rng.uniform(0.5, 2, size=(3, 1))
     return [
-        (x[0, 0],), (x,), (x, 1), (x, (0, -1)), (x, (0, 2), None, True), (x, -1, x * x),
-        (x, 1, b), (x[0], None, 2.0), (b, 0, x * x, True), (x[0, 0], None, 1 + x[1, 1] ** 2),
+        (x[0, 0],), (x,), (x, (0, -1), None, True), (x, -1, x * x, True),
+        (x, 1, b), (x[0], None, 2.0), (b, 0, x * x), (x[0, 0], None, 1 + x[1, 1] ** 2),
     ]  # fmt: skip
 
 
