@@ -49,7 +49,7 @@ class MutationReport:
     weak : list of (Mutant, Sample)
         Told by no sample, but by a call made from one: a sample like it is missing.
     equivalent : list of (Mutant, str)
-            No mistakes: the cotangents are those of the rule but for kinks, with the proof.
+        No mistakes: the cotangents are those of the rule but for kinks, with the proof.
     unreached : list of (Mutant, str)
         Changes of a part that no sample uses, nor any call made from one; with what is missing.
     missed : list of (Mutant, Report)
