@@ -356,6 +356,14 @@ def test_series_of_polynomials_has_the_gradient_of_its_coefficients(kind):
     assert np.isclose(dzdx, (f(c, x + eps) - f(c, x - eps)) / (2 * eps), rtol=1e-7)
 
 
+def test_polynomial_of_one_variable_has_the_gradient_of_its_coefficients(agrees):
+    def f(x):
+        p = np.poly1d(x)
+        return (p * p - 2.0 * p.deriv())(1.5) * p.integ()(x[0]) + p[1]
+
+    assert agrees(f, VECTOR)
+
+
 def test_function_made_to_replace_one_of_numpy_is_lifted_as_that(agrees):
     bottleneck = pytest.importorskip("bottleneck")
     missing = np.array([1.0, np.nan, 1.0])

@@ -1235,6 +1235,19 @@ def by_dispatch(x):
     return np.sum(dispatched(x) * x)
 
 
+def by_dispatch_made_inside(x):
+    @functools.singledispatch
+    def chosen(x):
+        return x * 3.0
+
+    @chosen.register
+    def _(x: float):
+        return x * 2.0
+
+    chosen.register(np.ndarray, lambda x: x * 5.0)
+    return np.sum(chosen(x) * x)
+
+
 def by_match(x):
     match x:
         case float():
@@ -1245,7 +1258,7 @@ def by_match(x):
             return x * 3.0
 
 
-@pytest.mark.parametrize("f", [by_dispatch, by_match])
+@pytest.mark.parametrize("f", [by_dispatch, by_dispatch_made_inside, by_match])
 @pytest.mark.parametrize("x", [0.83, VECTOR], ids=["float", "array"])
 def test_dispatch_on_the_type_is_that_of_the_value_or_refused(f, x):
     with contextlib.suppress(LiftError, TypeError):

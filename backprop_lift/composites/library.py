@@ -9,6 +9,7 @@ import decimal
 import fractions
 import functools
 import threading
+import typing
 from types import FunctionType
 from typing import Any, Final
 
@@ -104,6 +105,23 @@ def dispatcher(world: World, function: Any) -> Any:
     for name in ("dispatch", "register", "registry"):
         setattr(dispatching, name, getattr(function, name))
     return functools.update_wrapper(dispatching, function, updated=())
+
+
+@stands_in(functools.singledispatch, world=True)
+def _singledispatch(world: World, func: Any) -> Any:
+    made = functools.singledispatch(func)
+    dispatching = dispatcher(world, made)
+
+    def register(cls: Any, func: Any = None) -> Any:
+        if func is None and not isinstance(cls, type):  # a function, whose annotation tells
+            hints = typing.get_type_hints(cls)
+            cls, func = next(iter(hints.values())), cls
+        if func is None:
+            return functools.partial(register, cls)
+        return made.register(world.original_of(cls), func)
+
+    dispatching.register = register
+    return dispatching
 
 
 # Threads: a tape belongs to one

@@ -52,7 +52,9 @@ def by_class_statement(cls: type) -> bool:
 
 def _is_numpys(cls: type) -> bool:
     """Is a class one of NumPy's, other than its polynomials, which are plain Python?"""
-    return root_of(cls) == "numpy" and not cls.__module__.startswith("numpy.polynomial")
+    if cls is np.poly1d or cls.__module__.startswith("numpy.polynomial"):
+        return False
+    return root_of(cls) == "numpy"
 
 
 class Classes:
