@@ -402,3 +402,15 @@ def test_conversion_to_objects_of_a_type_is_refused(mine):
 
     with pytest.raises(LiftError, match="conversion to datetime has no gradient"):
         grad_bp(lambda x: np.sum(twin_of(f, mine)(x)), VECTOR)
+
+
+def test_sparse_matrix_of_bvars_is_refused_by_its_name(mine):
+    sparse = pytest.importorskip("scipy.sparse")
+
+    def f(x):
+        return sparse.csr_matrix(np.diag(x)) @ x
+
+    lifted(f, into=mine)
+
+    with pytest.raises(LiftError, match=r"scipy\.sparse\.csr_matrix has no gradient here"):
+        grad_bp(lambda x: np.sum(twin_of(f, mine)(x)), VECTOR)

@@ -18,7 +18,7 @@ from .._registry import Registry
 from ..errors import ConversionError
 from .arrays import converted, numbers_only
 from .buffer import Buffer, call, call_ufunc, contents_of, fresh
-from .modules import OPAQUE, PASSING
+from .modules import PASSING, is_opaque, root_of
 from .objects import ORIGINAL
 from .standing_in import representative
 from .world import World
@@ -178,8 +178,7 @@ def guarded(world: World, value: Any, error: Callable[[], Exception] | None = No
 
 
 def _passes(value: Any) -> bool:
-    root = (getattr(value, "__module__", None) or "").partition(".")[0]
-    if root in PASSING or (isinstance(value, type) and root not in OPAQUE):
+    if root_of(value) in PASSING or (isinstance(value, type) and not is_opaque(value)):
         return True
     if isinstance(value, np.ufunc):
         return True

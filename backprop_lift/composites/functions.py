@@ -14,7 +14,7 @@ from .around import guarded
 from .bodies import assigns_globals, attributes_set, matches_classes, with_body
 from .buffer import Buffer
 from .class_reads import Asked, asking_for_classes
-from .modules import LEFT_ALONE, OPAQUE, OURS
+from .modules import LEFT_ALONE, OURS, is_opaque
 from .names import Names
 from .standing_in import representative
 from .templates import with_templates
@@ -68,7 +68,7 @@ class Functions:
         if root in LEFT_ALONE or home in OURS or isinstance(function.__globals__, Names):
             self.known[function] = function
             return function
-        if root in OPAQUE:
+        if is_opaque(function):
             return None
         if assigns_globals(function.__code__):
             self.known[function] = _assigning(self.world, function)

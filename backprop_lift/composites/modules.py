@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .world import World
 
-__all__ = ["LEFT_ALONE", "OPAQUE", "OURS", "PASSING", "ModuleView", "root_of", "view_of_module"]
+__all__ = ["LEFT_ALONE", "OURS", "PASSING", "ModuleView", "is_opaque", "root_of", "view_of_module"]
 
 OURS: Final = frozenset({"backprop_lift"})
 
@@ -34,16 +34,23 @@ PASSING: Final = frozenset(
 )  # fmt: skip
 
 # Packages whose objects would hide BVars: nothing is rebound there, and BVars are refused.
-OPAQUE: Final = frozenset(
+_OPAQUE: Final = frozenset(
     {"pandas", "xarray", "polars", "dask", "matplotlib", "sympy", "astropy", "h5py", "torch", "jax",
      "tensorflow", "autograd", "numba", "requests", "netCDF4", "h5netcdf", "bottleneck", "numexpr",
      "pint", "mpmath"}
 )  # fmt: skip
+_OPAQUE_PARTS: Final = ("scipy.sparse",)
 
 
 def root_of(value: Any) -> str:
     """The package that a function or class belongs to."""
     return (getattr(value, "__module__", None) or "").partition(".")[0]
+
+
+def is_opaque(value: Any) -> bool:
+    """Would objects of a class, or what a function makes, hide BVars?"""
+    module = getattr(value, "__module__", None) or ""
+    return module.partition(".")[0] in _OPAQUE or module.startswith(_OPAQUE_PARTS)
 
 
 def view_of_module(module: types.ModuleType, world: World) -> Any:

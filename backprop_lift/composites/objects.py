@@ -20,7 +20,7 @@ from .._bvar import PLAIN_TYPES, BVar
 from .._space import is_namedtuple
 from .library import no_pool
 from .metaclasses import STANDS_FOR, metaclass_of
-from .modules import LEFT_ALONE, OPAQUE, OURS, root_of
+from .modules import LEFT_ALONE, OURS, is_opaque, root_of
 from .world import World
 
 __all__ = ["ORIGINAL", "Classes", "by_class_statement", "original_of_view"]
@@ -82,7 +82,8 @@ class Classes:
         self.lifted[cls] = cls
         root = root_of(cls)
         if (
-            root in LEFT_ALONE | OURS | OPAQUE
+            root in LEFT_ALONE | OURS
+            or is_opaque(cls)
             or _is_numpys(cls)
             or issubclass(cls, _NEVER)
             or not by_class_statement(cls)

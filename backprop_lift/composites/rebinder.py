@@ -22,7 +22,7 @@ from .classes_of_numbers import stand_in_class
 from .entrance import CONTAINERS, Entrance
 from .functions import Functions
 from .library import dispatcher, known_as, pool, question, writes_texts
-from .modules import OPAQUE, view_of_module
+from .modules import is_opaque, view_of_module
 from .names import Names
 from .objects import ORIGINAL, Classes, by_class_statement, original_of_view
 from .once import Once
@@ -228,8 +228,7 @@ class Rebinder(Entrance):
         entry = self.registry.find(value)
         if entry is not None and entry.kind != "composite":
             return self._with_rule(value, entry.twin)
-        root = (getattr(value, "__module__", None) or "").partition(".")[0]
-        if root in OPAQUE or writes_texts(value):
+        if is_opaque(value) or writes_texts(value):
             return guarded(self, value)
         if isinstance(value, type):
             lifted = self.classes.class_of(value)
