@@ -9,7 +9,14 @@ import pytest
 
 from backprop_lift import Registry, lifted
 from backprop_lift.errors import SampleError
-from backprop_lift.gradcheck import Sample, docstring_samples, module_samples, perturbed, samples_of
+from backprop_lift.gradcheck import (
+    Sample,
+    check,
+    docstring_samples,
+    module_samples,
+    perturbed,
+    samples_of,
+)
 from backprop_lift.gradcheck.doctests import Recorder
 from backprop_lift.gradcheck.samples import distinct
 
@@ -193,3 +200,12 @@ def test_recorder_stands_aside_for_the_profiler_of_the_library():
             pass
 
         assert sys.getprofile() is before
+
+
+def test_all_samples_of_an_author_are_looked_at(mine):
+    def late(x):
+        return 2.0 * x if x < 10 else 3.0 * x
+
+    lifted(derivative=lambda x: 2.0, samples=[(float(k),) for k in range(1, 13)], into=mine)(late)
+
+    assert check(late, entry=mine[late]).verdict == "wrong"

@@ -22,6 +22,8 @@ __all__ = ["assert_grad", "check", "check_grad", "check_sample"]
 
 # Findings after which further wrong samples are not diagnosed, since that takes time.
 _ENOUGH: Final = 6
+# Examples of a docstring that are looked at, at most, every kind of call before a second of any.
+_EXAMPLES: Final = 8
 # Samples of a function at which each argument is differentiated alone too.
 _ALONE: Final = 2
 # Numbers in a call at which the gradient of the gradient is checked too.
@@ -100,7 +102,7 @@ def check(
     samples: Iterable[Sample | tuple[Any, ...]] | None = None,
     *,
     seed: int = 0,
-    limit: int = 8,
+    limit: int | None = None,
     seconds: float | None = 10.0,
     run: Callable[..., Any] = backprop_with,
     entry: Entry | None = None,
@@ -115,10 +117,10 @@ def check(
     ----------
     f : callable
     samples : iterable of Sample or tuple, optional
-        By default those of ``samples=`` and of the examples in its docstring.
+        By default those of ``samples=``; where there are none, the examples in its docstring.
     seed : int, optional
     limit : int, optional
-        How many samples at most, every kind of call before a second one of any.
+        How many samples at most, every kind of call before a second one of any; all by default.
     seconds : float, optional
         Limit for each; in the main thread only.
     run : callable, optional
@@ -146,7 +148,7 @@ def check(
     if found:
         f, entry = waited_for(f, entry, found[0])
     started = time.process_time()
-    for index, sample in enumerate(distinct(found, limit)):
+    for index, sample in enumerate(found if limit is None else distinct(found, limit)):
         options: dict[str, Any] = {
             "seed": seed + index,
             "seconds": seconds,
@@ -214,7 +216,7 @@ def _all_samples(f: Any, samples: Any, entry: Entry | None, seed: int) -> list[S
     if samples is not None:
         return [s if isinstance(s, Sample) else Sample(tuple(s)) for s in samples]
     found = samples_of(f, seed=seed, entry=entry)
-    return found or docstring_samples(f)
+    return found or distinct(docstring_samples(f), _EXAMPLES)
 
 
 def _wants_another(report: Report) -> bool:

@@ -261,7 +261,7 @@ def _again(
         if entry is None:
             entry = Entry(function, "composite", dotted_name(function), "")
             entry._twin = by_body(function, rules)
-        report = check(function, samples or None, entry=entry, limit=max(len(samples), 8))
+        report = check(function, samples or None, entry=entry)
         seen = any(report.failures()) or any(p.kind != "untold" for p in report.problems)
         text = script(function, report) if seen else ""
     except Exception:
