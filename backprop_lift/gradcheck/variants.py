@@ -98,7 +98,7 @@ def _changes(rng: np.random.Generator) -> list[tuple[str, Callable[[Any], Any]]]
         ("one axis more", lambda value: np.stack([_plain(value), 1.1 * value])),
         ("a list", lambda value: [_plain(value), 1.3 * value]),
         ("one zero", numbers(one_zero)),
-        ("zero", numbers(lambda vector: 0.0 * vector)),
+        ("zero", numbers(lambda vector: np.copysign(0.0, vector))),
         ("all the same", numbers(lambda vector: np.full_like(vector, vector[0]))),
         ("rounded", numbers(np.round)),
         ("rounded down", numbers(lambda vector: -np.abs(np.round(vector)) - 1.0)),
