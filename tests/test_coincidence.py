@@ -411,6 +411,36 @@ def test_gradient_lost_in_the_finest_of_steps_is_refused(f):
         grad_bp(composite(f), 1.52734)
 
 
+SIDES = {
+    "math.copysign": lambda left: math.copysign(1.0, left),
+    "np.copysign": lambda left: np.copysign(1.0, left),
+    "sign": lambda left: np.sign(left),
+    "signbit": lambda left: -1.0 if np.signbit(left) else 1.0,
+    "heaviside": lambda left: 2.0 * np.heaviside(left, 0.0) - 1.0,
+    "math.floor": lambda left: 1.0 if math.floor(left) >= 0 else -1.0,
+    "np.floor": lambda left: 1.0 if np.floor(left) >= 0 else -1.0,
+    "argmax": lambda left: 2.0 * np.argmax([2.0, 2.0 + left]) - 1.0,
+    "argmin": lambda left: 1.0 - 2.0 * np.argmin([2.0, 2.0 + left]),
+    "argsort": lambda left: 2.0 * np.argsort(np.array([2.0, 2.0 + left]))[1] - 1.0,
+    "searchsorted": lambda left: 2.0 * np.searchsorted([0.0], left) - 1.0,
+    "digitize": lambda left: 2.0 * np.digitize(left, [0.0]) - 1.0,
+}
+
+
+@pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+def test_gradient_lost_in_a_bisection_is_refused(side):
+    def cube_root(x):
+        y, step = 1.0, 0.5
+        for _ in range(60):
+            y += step * side(x - y**3)
+            step /= 2
+        return y
+
+    assert cube_root(2.3) == pytest.approx(2.3 ** (1 / 3))
+    with pytest.raises(NoGradientError):
+        grad_bp(composite(cube_root), 2.3)
+
+
 def test_whole_part_of_a_large_number_keeps_the_slope_of_the_rest():
     def fraction(day):
         return (day - int(day)) * 24.0 + np.floor(day) * 0.0
