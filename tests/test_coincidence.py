@@ -411,6 +411,20 @@ def test_gradient_lost_in_the_finest_of_steps_is_refused(f):
         grad_bp(composite(f), 1.52734)
 
 
+def test_gradient_lost_in_a_search_that_stops_is_refused():
+    def eccentric_anomaly(m):
+        y, step, last = math.pi / 2, math.pi / 4, 0.0
+        while abs(y - last) > 1e-8:
+            last = y
+            y += step if m > y - 0.5 * math.sin(y) else -step
+            step /= 2
+        return y + 3.0 * m
+
+    for m in (0.3, 0.6, 0.9):
+        with pytest.raises(NoGradientError):
+            grad_bp(composite(eccentric_anomaly), m)
+
+
 SIDES = {
     "math.copysign": lambda left: math.copysign(1.0, left),
     "np.copysign": lambda left: np.copysign(1.0, left),
