@@ -425,6 +425,18 @@ def test_gradient_lost_in_a_search_that_stops_is_refused():
             grad_bp(composite(eccentric_anomaly), m)
 
 
+def test_root_found_by_bisection_does_not_depend_on_its_bracket():
+    def root(low, high):
+        while True:
+            middle = (low + high) / 2
+            if math.isclose(middle**3, 0.7, rel_tol=1e-14):
+                return middle
+            low, high = (middle, high) if middle**3 < 0.7 else (low, middle)
+
+    with pytest.raises(NoGradientError, match="bisection"):
+        grad_bp(composite(root), 0.1, 1.0)
+
+
 SIDES = {
     "math.copysign": lambda left: math.copysign(1.0, left),
     "np.copysign": lambda left: np.copysign(1.0, left),

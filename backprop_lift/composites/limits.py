@@ -153,12 +153,13 @@ class Around:
         step = distance * along
         expected = float(np.dot(gradient[gradient != 0], step[gradient != 0]))
         change = self._change(step)
-        off = abs(change - expected)
-        if not off > _OFF * max(abs(change), abs(expected)) + _ROUNDING * abs(self.value):
+        least = _OFF * max(abs(change), abs(expected))
+        if not abs(change - expected) > least + _ROUNDING * abs(self.value):
             return False
+        if distance > NEAREST:  # less than the slope says may be all that a saw's teeth leave
+            least = _OFF * abs(change)
         steady = all(
-            abs(self._change(factor * step) - factor * change) <= _OFF * abs(change)
-            for factor in _STEADY
+            abs(self._change(factor * step) - factor * change) <= least for factor in _STEADY
         )
         return True if steady else None
 
