@@ -479,6 +479,8 @@ def test_rounding_for_display_keeps_the_slope():
         return np.sum(np.round(x, 10) + x.round(12) * 2.0 + np.round(x, 1))
 
     assert grad_bp(composite(shown), np.array([1.52, 2.31])).tolist() == [3.0, 3.0]
+    assert grad_bp(composite(shown), np.array([0.0, 2.31])).tolist() == [3.0, 3.0]
+    assert grad_bp(composite(lambda x: round(x, 9) + round(x, 1)), 0.0) == 1.0
 
 
 @pytest.mark.parametrize("count", [1, 20])

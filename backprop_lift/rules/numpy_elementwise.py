@@ -611,7 +611,8 @@ _OWN = Registry(parent=registry)
 
 
 def _fine(x: Any, decimals: int) -> Any:
-    return np.abs(plain(x)) * 10.0**decimals > FINEST
+    size = np.abs(plain(x))
+    return np.where(np.equal(size, 0), 1.0, size) * 10.0**decimals > FINEST  # zero tells no size
 
 
 def _rounded(x: Any, decimals: int) -> Any:
