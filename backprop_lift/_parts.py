@@ -13,6 +13,7 @@ import enum
 import fractions
 import numbers
 import types
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -197,8 +198,9 @@ def rebuilt(value: Any, parts: Iterable[tuple[Any, Any]]) -> Any:
             filled_dict: Any = cls.__new__(cls)
             if hasattr(value, "default_factory"):
                 filled_dict.default_factory = value.default_factory
+            put = OrderedDict if issubclass(cls, OrderedDict) else dict
             for key, part in parts:
-                dict.__setitem__(filled_dict, key, part)
+                put.__setitem__(filled_dict, key, part)
             return filled_dict
         return dict(parts)
     record = cls.__new__(cls) if cls is types.SimpleNamespace else object.__new__(cls)

@@ -411,6 +411,62 @@ def test_gradient_lost_in_the_finest_of_steps_is_refused(f):
         grad_bp(composite(f), 1.52734)
 
 
+def test_gradient_lost_in_a_search_that_stops_is_refused():
+    def eccentric_anomaly(m):
+        y, step, last = math.pi / 2, math.pi / 4, 0.0
+        while abs(y - last) > 1e-8:
+            last = y
+            y += step if m > y - 0.5 * math.sin(y) else -step
+            step /= 2
+        return y + 3.0 * m
+
+    for m in (0.3, 0.6, 0.9):
+        with pytest.raises(NoGradientError):
+            grad_bp(composite(eccentric_anomaly), m)
+
+
+def test_root_found_by_bisection_does_not_depend_on_its_bracket():
+    def root(low, high):
+        while True:
+            middle = (low + high) / 2
+            if math.isclose(middle**3, 0.7, rel_tol=1e-14):
+                return middle
+            low, high = (middle, high) if middle**3 < 0.7 else (low, middle)
+
+    with pytest.raises(NoGradientError, match="bisection"):
+        grad_bp(composite(root), 0.1, 1.0)
+
+
+SIDES = {
+    "math.copysign": lambda left: math.copysign(1.0, left),
+    "np.copysign": lambda left: np.copysign(1.0, left),
+    "sign": lambda left: np.sign(left),
+    "signbit": lambda left: -1.0 if np.signbit(left) else 1.0,
+    "heaviside": lambda left: 2.0 * np.heaviside(left, 0.0) - 1.0,
+    "math.floor": lambda left: 1.0 if math.floor(left) >= 0 else -1.0,
+    "np.floor": lambda left: 1.0 if np.floor(left) >= 0 else -1.0,
+    "argmax": lambda left: 2.0 * np.argmax([2.0, 2.0 + left]) - 1.0,
+    "argmin": lambda left: 1.0 - 2.0 * np.argmin([2.0, 2.0 + left]),
+    "argsort": lambda left: 2.0 * np.argsort(np.array([2.0, 2.0 + left]))[1] - 1.0,
+    "searchsorted": lambda left: 2.0 * np.searchsorted([0.0], left) - 1.0,
+    "digitize": lambda left: 2.0 * np.digitize(left, [0.0]) - 1.0,
+}
+
+
+@pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+def test_gradient_lost_in_a_bisection_is_refused(side):
+    def cube_root(x):
+        y, step = 1.0, 0.5
+        for _ in range(60):
+            y += step * side(x - y**3)
+            step /= 2
+        return y
+
+    assert cube_root(2.3) == pytest.approx(2.3 ** (1 / 3))
+    with pytest.raises(NoGradientError):
+        grad_bp(composite(cube_root), 2.3)
+
+
 def test_whole_part_of_a_large_number_keeps_the_slope_of_the_rest():
     def fraction(day):
         return (day - int(day)) * 24.0 + np.floor(day) * 0.0
@@ -423,6 +479,8 @@ def test_rounding_for_display_keeps_the_slope():
         return np.sum(np.round(x, 10) + x.round(12) * 2.0 + np.round(x, 1))
 
     assert grad_bp(composite(shown), np.array([1.52, 2.31])).tolist() == [3.0, 3.0]
+    assert grad_bp(composite(shown), np.array([0.0, 2.31])).tolist() == [3.0, 3.0]
+    assert grad_bp(composite(lambda x: round(x, 9) + round(x, 1)), 0.0) == 1.0
 
 
 @pytest.mark.parametrize("count", [1, 20])

@@ -45,6 +45,7 @@ class Holder:
 HOLDER = Holder(math.sin, Holder(math.cos))
 OF_LAMBDA = Holder(lambda v: math.sin(v))
 HOLDERS = [HOLDER, OF_LAMBDA]
+IN_ORDER = collections.OrderedDict(one=HOLDER, three=OF_LAMBDA)
 BY_NAME = {"first": HOLDER, "nested": [(OF_LAMBDA,)]}
 
 
@@ -54,6 +55,15 @@ def by_object_of_the_module(x):
 
 def by_function_in_an_attribute(x):
     return HOLDER.value(x) + HOLDER.from_table(x) + HOLDER.f(x) + OF_LAMBDA.value(x)
+
+
+def by_objects_in_an_ordered_dict(x):
+    ordered = collections.OrderedDict(first=HOLDER, second=OF_LAMBDA)
+    return total_of_objects(ordered, x) + total_of_objects(IN_ORDER, x)
+
+
+def total_of_objects(ordered, x):
+    return sum(len(name) * holder.value(x) for name, holder in ordered.items())
 
 
 def by_objects_in_tables(x):
@@ -298,6 +308,7 @@ def by_globals(x):
         by_object_of_the_module,
         by_function_in_an_attribute,
         by_objects_in_tables,
+        by_objects_in_an_ordered_dict,
         by_captured_object,
         by_cached_property,
         by_cached_method,

@@ -486,3 +486,11 @@ def test_scaled_airy_functions_differentiate_on_either_side_of_their_scale():
     z = np.array([1.3 + 0.5j, -1.0 + 2.0j, 2.0 - 1.0j, -1.0 - 0.5j])
 
     assert check_grad(special.airye, z).right
+
+
+def test_simpsons_rule_is_refused_where_points_are_the_same():
+    integral = twin_of(integrate.simpson)
+    x = np.array([0.0, 0.0, 9.0])
+
+    with pytest.raises(NoGradientError, match="two points of x are the same"):
+        grad_bp(lambda y: integral(y, x=x), np.ones(3))

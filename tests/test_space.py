@@ -244,6 +244,12 @@ def test_add_keeps_the_default_of_a_defaultdict():
     assert sums["missing"] == 0.0
 
 
+def test_gradient_of_an_ordered_dict_can_be_iterated():
+    gradient = grad_bp(lambda d: 2.0 * d["b"], collections.OrderedDict(b=1.0, a=3.0))
+
+    assert list(gradient.items()) == [("b", 2.0), ("a", 0.0)]
+
+
 @pytest.mark.parametrize(
     ("x", "y"), [([1.0, 2.0, 3.0], [10.0]), ([], [1.0]), ((1.0,), (1.0, 2.0))], ids=repr
 )
@@ -358,6 +364,18 @@ def test_register_space_gives_a_type_its_space(interval):
     total = add(one(interval(2, 3)), one(interval(2, 3)))
 
     assert (total.low, total.high) == (2.0, 2.0)
+
+
+def test_slot_of_a_type_with_a_space_of_its_own_is_not_read_as_a_constant(interval):
+    register_space(
+        interval,
+        zero=lambda x: interval(0.0, 0.0),
+        add=lambda x, y: interval(x.low + y.low, x.high + y.high),
+        one=lambda x: interval(1.0, 1.0),
+    )
+
+    with pytest.raises(SpaceError, match="has no parts here"):
+        grad_bp(lambda v: v.low * 2.0, interval(1.0, 3.0))
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def attribute_of(v: Any, name: str) -> Any:
             return of_class.func(v)
         if callable(of_class) and hasattr(of_class, "__get__"):
             return MethodType(of_class, v)
+        if hasattr(of_class, "__get__") or name in getattr(root, "__dict__", ()):
+            return read_part(v, getattr(v._bvar_value, name), name, root)
         return getattr(root, name)
     raise unlifted(of_class)
 

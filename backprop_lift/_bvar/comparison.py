@@ -92,11 +92,14 @@ def cuts(x: Any, by: Any = 1) -> bool:
     """
     if x.__class__ is float and by.__class__ in (int, float):
         q = x / by if by else math.nan
-        return abs(q) < math.inf and (abs(q) >= _LARGE or abs(q - round(q)) <= _SAME * abs(q))
+        return abs(q) < math.inf and (
+            abs(q) >= _LARGE or abs(q - round(q)) <= _SAME * abs(q) or abs(q) <= 1e-12
+        )
     try:
         with np.errstate(all="ignore"):
             q = np.abs(np.asarray(x) / by)
-            return bool(np.any((q >= _LARGE) | (np.abs(q - np.rint(q)) <= _SAME * q)))
+            near = (np.abs(q - np.rint(q)) <= _SAME * q) | (q <= 1e-12)
+            return bool(np.any((q >= _LARGE) | near))
     except TypeError:  # no numbers
         return False
 

@@ -30,8 +30,8 @@ def vanishes(x: Any) -> bool:
     return x.dtype.kind in "fc" and bool(np.any(np.equal(x, 0)))
 
 
-def repeats(a: Any, axis: Any = -1) -> bool:
-    """Are there equal numbers along an axis, whose order means nothing?
+def repeats(a: Any, axis: Any = -1, nearly: bool = False) -> bool:
+    """Are there (nearly) equal numbers along an axis, whose order means nothing?
 
     Of many, which are not moved one by one, any of the equal may stand for all.
     """
@@ -40,17 +40,19 @@ def repeats(a: Any, axis: Any = -1) -> bool:
         return False
     if axis is None or np.ndim(axis) or not np.ndim(a):
         a, axis = a.reshape(-1), -1
-    return bool(np.any(np.equal(np.diff(np.sort(a, axis=axis), axis=axis), 0)))
+    a = np.moveaxis(np.sort(a, axis=axis), axis, 0)
+    return nearly_equal(a[1:], a[:-1]) if nearly else bool(np.any(np.equal(a[1:], a[:-1])))
 
 
-def are_tied(a: Any, y: Any, axis: Any = None) -> bool:
-    """Are several numbers along an axis equal to `y`, their maximum, say?"""
+def are_tied(a: Any, y: Any, axis: Any = None, nearly: bool = False) -> bool:
+    """Are several numbers along an axis (nearly) equal to `y`, their maximum, say?"""
     a, y = np.asarray(a), np.asarray(y)
     if a.size > _FEW:
         return False
     if axis is not None and y.ndim != a.ndim:
         y = np.expand_dims(y, axis)
-    return bool(np.any(np.sum(np.equal(a, y), axis=axis) > 1))
+    tied = np.isclose(a, y, rtol=1e-8, atol=1e-12) if nearly else np.equal(a, y)
+    return bool(np.any(np.sum(tied, axis=axis) > 1))
 
 
 def _norm(x: Any, order: Any, axis: Any, y: Any) -> bool:
@@ -67,6 +69,8 @@ KINKS: Final[dict[Any, Callable[[Any, Any], Any]]] = {
     **dict.fromkeys(
         (np.hypot, math.hypot, math.dist), lambda xs, y: np.any(np.equal(rooted(y), 0))
     ),
+    np.heaviside: lambda xs, y: nearly_equal(xs[0], 0.0),
+    **dict.fromkeys((np.copysign, math.copysign), lambda xs, y: nearly_equal(xs[1], 0.0)),
     np.linalg.norm: lambda xs, y: _norm(xs[0], xs[1], xs[2], y),
     np.linalg.vector_norm: lambda xs, y: _norm(xs[0], xs[3], xs[1], y),
     **dict.fromkeys(

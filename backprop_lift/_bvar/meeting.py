@@ -19,7 +19,7 @@ from . import BVar, has_bvar, rooted
 from .comparison import COMPARISONS, coincide, cuts, nearly_equal, note_cut
 from .kinks import are_tied, repeats, vanishes
 
-__all__ = ["note_cast", "note_meeting", "note_zeros"]
+__all__ = ["note_cast", "note_meeting"]
 
 
 def note_meeting(function: Any, result: Any, args: Any, kwargs: Any) -> None:
@@ -45,7 +45,7 @@ def note_meeting(function: Any, result: Any, args: Any, kwargs: Any) -> None:
         _coincide_within([*args, *kwargs.values()])
 
 
-def note_zeros(x: Any) -> None:
+def _note_zeros(x: Any) -> None:
     """Note that the truth of numbers was asked, where some of them vanish."""
     if has_bvar(x) and vanishes(rooted(x)):
         _coincide_within(x)
@@ -54,7 +54,7 @@ def note_zeros(x: Any) -> None:
 def note_cast(x: Any, dtype: Any) -> None:
     """Note that numbers were made truths or integers, where that jumps."""
     if np.dtype(dtype).kind == "b":
-        note_zeros(x)
+        _note_zeros(x)
     elif has_bvar(x):
         note_cut(x)
 
@@ -86,19 +86,31 @@ def _are_equal(y: Any, x1: Any, x2: Any, *xs: Any) -> bool:
     return nearly_equal(x1, x2)
 
 
-def _lies_on_edge(y: Any, x1: Any, x2: Any, *xs: Any, **settings: Any) -> bool:
+def _is_near_zero(y: Any, x: Any, *xs: Any, **settings: Any) -> bool:
+    return nearly_equal(x, 0.0)
+
+
+def _is_an_item(y: Any, x1: Any, x2: Any, *xs: Any, **settings: Any) -> bool:
     return bool(np.any(np.isin(x1, x2)))
+
+
+def _lies_on_edge(edges: Any, x: Any) -> bool:
+    """Is a number almost the same as one of those nearest to it among the edges?"""
+    edges, x = np.sort(np.ravel(edges)), np.asarray(x)
+    after = np.searchsorted(edges, x)
+    near = (np.minimum(after, edges.size - 1), np.maximum(after - 1, 0))
+    return edges.size > 0 and any(nearly_equal(x, edges[i]) for i in near)
 
 
 def _is_tied(largest: Any) -> Callable[..., bool]:
     def meets(y: Any, a: Any, axis: Any = None, *xs: Any, **settings: Any) -> bool:
-        return are_tied(a, largest(a, axis=axis), axis)
+        return are_tied(a, largest(a, axis=axis), axis, nearly=True)
 
     return meets
 
 
 def _has_equals(y: Any, a: Any, axis: Any = -1, *xs: Any, **settings: Any) -> bool:
-    return repeats(a, axis)
+    return repeats(a, axis, nearly=True)
 
 
 def _is_deficient(y: Any, a: Any, *xs: Any, **settings: Any) -> bool:
@@ -117,9 +129,10 @@ _MEETINGS: Final[dict[Any, Callable[..., bool]]] = {
     operator.not_: _answers(True),
     **dict.fromkeys(
         (np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.count_nonzero)
-        + (np.nonzero, np.flatnonzero, np.argwhere, np.signbit),
+        + (np.nonzero, np.flatnonzero, np.argwhere),
         _vanish,
     ),
+    **dict.fromkeys((np.sign, np.signbit), _is_near_zero),
     np.isreal: lambda y, x: np.iscomplexobj(x) and bool(np.any(y)),
     np.iscomplex: lambda y, x: np.iscomplexobj(x) and not np.all(y),
     **dict.fromkeys(
@@ -131,7 +144,9 @@ _MEETINGS: Final[dict[Any, Callable[..., bool]]] = {
         lambda y, x1, x2, **settings: cuts(x1, x2),
     ),
     **dict.fromkeys((*COMPARISONS, *COMPARISONS.values()), _are_equal),
-    **dict.fromkeys((np.searchsorted, np.digitize, np.isin), _lies_on_edge),
+    np.isin: _is_an_item,
+    np.searchsorted: lambda y, a, v, *xs, **settings: _lies_on_edge(a, v),
+    np.digitize: lambda y, x, bins, *xs, **settings: _lies_on_edge(bins, x),
     np.argmax: _is_tied(np.max),
     np.argmin: _is_tied(np.min),
     np.nanargmax: _is_tied(np.nanmax),

@@ -357,7 +357,8 @@ class Operators:
         root = innermost(self)
         value = round(self._bvar_value, *digits)
         root = innermost(self)
-        if not isinstance(root, float) or abs(root) <= FINEST * 10.0 ** -(ndigits or 0):
+        size = (abs(root) or 1.0) if isinstance(root, float) else 0.0  # zero tells no size
+        if size <= FINEST * 10.0 ** -(ndigits or 0):
             if isinstance(root, float) and cuts(root * 10.0 ** (ndigits or 0) + 0.5):
                 coincide(self)
             return value

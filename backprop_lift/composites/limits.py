@@ -27,7 +27,8 @@ _SLIGHT: Final = 1e-8
 _OFF: Final = 1e-3
 # At so many times a distance the change is looked at, too: a saw's teeth do not repeat in both.
 _STEADY: Final = (2.0, 1.618033988749895)
-# How many times farther it is looked for where all of a gradient is zero: a search ends in steps.
+# How many times farther it is looked for where all of a gradient is zero, or where the change is not
+# steady: a search ends in steps.
 _FAR: Final = (1.0, 16.0, 256.0)
 # What rounding may leave of a value, as a part of it.
 _ROUNDING: Final = 1e-10
@@ -141,22 +142,26 @@ class Around:
         return any(self._contradicts(gradient, row) for row in np.diag(self.sizes))
 
     def _contradicts(self, gradient: Row, along: Row) -> bool:
-        return any(
-            self._contradicts_at(factor * NEAREST, gradient, along)
-            for factor in ((1.0,) if np.any(gradient) else _FAR)
-        )
+        for factor in _FAR:
+            answer = self._contradicts_at(factor * NEAREST, gradient, along)
+            if answer or (answer is False and np.any(gradient)):
+                return answer
+        return False
 
-    def _contradicts_at(self, distance: float, gradient: Row, along: Row) -> bool:
+    def _contradicts_at(self, distance: float, gradient: Row, along: Row) -> bool | None:
+        """Does the change at a distance contradict a gradient? None where it is not steady."""
         step = distance * along
         expected = float(np.dot(gradient[gradient != 0], step[gradient != 0]))
         change = self._change(step)
-        off = abs(change - expected)
-        if not off > _OFF * max(abs(change), abs(expected)) + _ROUNDING * abs(self.value):
+        least = _OFF * max(abs(change), abs(expected))
+        if not abs(change - expected) > least + _ROUNDING * abs(self.value):
             return False
-        return all(
-            abs(self._change(factor * step) - factor * change) <= _OFF * abs(change)
-            for factor in _STEADY
+        if distance > NEAREST:  # less than the slope says may be all that a saw's teeth leave
+            least = _OFF * abs(change)
+        steady = all(
+            abs(self._change(factor * step) - factor * change) <= least for factor in _STEADY
         )
+        return True if steady else None
 
     def _change(self, step: Row) -> float:
         above, below = self.gradient_at(step), self.gradient_at(-step)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import integrate
 
 from .._lift import lifted
-from ._implicit import settled
+from ._implicit import plain, settled
 from ._integration import refused, twin_by_name
 from ._matrices import summed_to
 
@@ -55,6 +55,8 @@ def _simpson(y: Any, x: Any, dx: Any, axis: Any, even: Any = None) -> Any:
     n = np.shape(y)[-1]
     if x is None:
         h = dx * np.ones(n - 1)
+    elif n > 2 and np.any(np.equal(plain(h), 0)):
+        raise refused(integrate.simpson, "it leaves terms out where two points of x are the same")
     if n == 2:
         return 0.5 * h[..., 0] * (y[..., 0] + y[..., 1])
     found = _parabolas(y, h, n - 2 if n % 2 else n - 3)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .._bvar import has_bvar, is_complex, value_of
 from .._bvar.comparison import FINEST
-from .._bvar.meeting import note_zeros
+from .._bvar.meeting import note_meeting
 from .._lift import lifted, locally_constant
 from .._registry import Registry, registry, twin_of
 from .._space import ZERO
@@ -181,8 +181,9 @@ lifted(
 def _sign(x: Any) -> Any:
     """Twin of `numpy.sign`, which varies along the unit circle for complex numbers only."""
     if not is_complex(x) or not has_bvar(x):
-        note_zeros(x)
-        return np.sign(plain(x))
+        sign = np.sign(plain(x))
+        note_meeting(np.sign, sign, (x,), {})
+        return sign
     size = np.abs(x)
     return x / (size + np.equal(plain(size), 0))
 
@@ -629,7 +630,8 @@ _OWN = Registry(parent=registry)
 
 
 def _fine(x: Any, decimals: int) -> Any:
-    return np.abs(plain(x)) * 10.0**decimals > FINEST
+    size = np.abs(plain(x))
+    return np.where(np.equal(size, 0), 1.0, size) * 10.0**decimals > FINEST  # zero tells no size
 
 
 def _rounded(x: Any, decimals: int) -> Any:
