@@ -725,3 +725,15 @@ def test_function_over_arrays_has_gradients_where_its_branches_meet():
     gradient = grad_bp(lambda x: np.sum(by_item(x)), np.array([3.0, 5.0, 7.0]))
 
     assert np.allclose(gradient, [2.0, 2.5, 3.0], rtol=1e-6)
+
+
+def test_gradient_stays_where_others_are_lost_to_another_form():
+    def f(a, b, c, d, x):
+        same = a == b == c == d
+        return {"factor": None if same else a * b, "y": 3.0 * x * (1.0 if same else a / b)}
+
+    _, scaled_grad = backprop_with(composite(f), 2.0, 2.0, 2.0, 2.0, 1.5)
+    *lost, dzdx = scaled_grad({"factor": None, "y": 1.0})
+
+    assert dzdx == pytest.approx(3.0)
+    assert np.isnan(lost).all()

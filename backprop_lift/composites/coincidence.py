@@ -129,14 +129,15 @@ class _Call:
 
     def again(self, *xs: Any) -> Any:
         """The results, and the arguments that were changed, of a call with other values."""
-        begun = len(youngest(xs))
+        tape = youngest(xs) if has_bvar(xs) else None  # none where values alone are asked for
+        begun = 0 if tape is None else len(tape)
         at = dict(zip(self.inputs, xs, strict=True))
         there = {i: at[place] for i, place in self.given.items()}
         args, kwargs = _replaced((self.args, self.kwargs), there)
         others = [at[place] for place in list(at)[len(at) - len(self.captured) :]]
         with _standing_for(self.captured, others):
             result = self.inner(*map(_beside, args), **kwargs)
-        self.remembers = self.remembers or youngest(xs).latest_left >= begun
+        self.remembers = self.remembers or (tape is not None and tape.latest_left >= begun)
         return [result, *(there[id(v)] for v in self.changed)]
 
 
