@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -30,6 +31,8 @@ _COMPUTING: Final = 60
 # The same for one that waits for something.
 _WAITING: Final = 150.0
 _PR_SET_PDEATHSIG: Final = 1
+# Bytes that a worker may take, if a sixteenth of the machine's memory is not more.
+_LEAST_MEMORY: Final = 2 << 30
 
 
 def worked(count: int, do: Callable[[int], Any], jobs: int) -> Iterator[tuple[str, int, Any]]:
@@ -186,6 +189,7 @@ def _be_child(work: Callable[[], None], theirs: tuple[int, ...]) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the one who started all this
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _die_with_parent()
+        _stay_in_memory()
         for descriptor in theirs:
             os.close(descriptor)
         silent = os.open(os.devnull, os.O_RDWR)
@@ -203,3 +207,19 @@ def _die_with_parent() -> None:
     """End this process when the one that started it is killed; on Linux, where that is known."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _stay_in_memory() -> None:
+    """Let a call that asks for an array without end fail, before it takes the machine's memory.
+
+    What a step away from an example makes of a number of rows may be any size.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # where there is one
+
+        page = os.sysconf("SC_PAGE_SIZE")
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * page
+        most = mapped + max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * page // 16)
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
