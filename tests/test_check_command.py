@@ -430,3 +430,16 @@ def test_two_runs_keep_what_both_found(tmp_path):
         store.save()
 
     assert [finding.function for finding in Store("m", tmp_path).read()] == ["m.f", "m.g"]
+
+
+def test_a_reader_who_has_seen_enough_is_told_nothing(package, tmp_path):
+    name = package()
+    main(["check", name])
+    command = [sys.executable, "-m", "backprop_lift", "why", f"{name}.growth"]
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=True, cwd=tmp_path)
+
+    os.close(writing)
+    assert done.stderr == b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -46,10 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ended_by_signal():
             report.needs_rich()
-            return int(given.run(given))
+            status = int(given.run(given))
+            sys.stdout.flush()
+            return status
     except LiftError as error:
         print(f"backprop-lift: {_in_a_line(error)}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"backprop-lift: {error}", file=sys.stderr)
         return 2
