@@ -218,8 +218,8 @@ def _stay_in_memory() -> None:
         import resource  # where there is one
 
         page = os.sysconf("SC_PAGE_SIZE")
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * page
-        most = mapped + max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * page // 16)
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        data = int(Path("/proc/self/statm").read_text().split()[5]) * page
+        most = data + max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * page // 16)
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if hard == resource.RLIM_INFINITY or most < hard:
-            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+            resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
