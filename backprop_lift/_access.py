@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ._bvar import BVar, Named, has_bvar, innermost, operand_on, record, value_of, youngest
+from ._bvar import BVar, Named, innermost, operand_on, record, rooted, youngest
 from ._bvar.assignment import frozen_key, plain_key, set_item
 from ._bvar.collecting import collect
 from ._bvar.items import item_of, read_part
@@ -160,7 +160,7 @@ def _parts_at(v: Any, steps: list[Any], *, lenient: bool = False) -> Iterator[An
         yield v
         return
     step, *rest = steps
-    for key in list(keys_of(_stepped(v), step, lenient=lenient)):
+    for key in list(keys_of(rooted(v), step, lenient=lenient)):
         yield from _parts_at(v if key is ITSELF else part_of(v, key), rest, lenient=lenient)
 
 
@@ -169,7 +169,7 @@ def _over(v: Any, steps: list[Any], f: Callable[[Callable[[], Any]], Any]) -> An
     if not steps:
         return f(lambda: v)
     step, *rest = steps
-    shell = _stepped(v)
+    shell = rooted(v)
     changed = []
     for key in list(keys_of(shell, step)):
         read = partial(part_of, v, key) if key is not ITSELF else partial(_itself, v)
@@ -182,13 +182,6 @@ def _over(v: Any, steps: list[Any], f: Callable[[Callable[[], Any]], Any]) -> An
 
 
 def _itself(v: Any) -> Any:
-    return v
-
-
-def _stepped(v: Any) -> Any:
-    """The plain value that a step is matched with."""
-    while has_bvar(v):
-        v = value_of(v)
     return v
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._access import view_var
 from .._apply import applied, named_after
-from .._bvar import has_bvar, value_of
+from .._bvar import has_bvar, rooted
 from .._containers import coerce_var
 from .._effect import comes_later, refused_inside, running_as_node
 from .._op import Op, only_op, place_of
@@ -319,7 +319,7 @@ def _guarded(op: Op, f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_same(op: Op, y: Any, again: Any) -> None:
-    if not _nearly_same(_plain(y), _plain(again)):
+    if not _nearly_same(rooted(y), rooted(again)):
         raise TapeError(
             f"{op.name} gave another value when the sweep ran it again.",
             "Draw random numbers outside and pass them in, and change nothing that it reads.",
@@ -327,12 +327,6 @@ def _check_same(op: Op, y: Any, again: Any) -> None:
             expected=repr(y)[:100],
             got=repr(again)[:100],
         )
-
-
-def _plain(value: Any) -> Any:
-    while has_bvar(value):
-        value = value_of(value)
-    return value
 
 
 def _nearly_same(y: Any, again: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import BVar, Named, has_bvar, record, unlifted, value_of, youngest
+from .._bvar import BVar, Named, has_bvar, record, rooted, unlifted, youngest
 from .._bvar.collecting import collect_array
 from .._bvar.meeting import note_cast
 from ..errors import ConversionError
@@ -165,20 +165,14 @@ def _constructed(original: Any, args: Any, kwargs: Any) -> Any:
         first, rest = args[0], args[2:]
         value = args[1] if len(args) > 1 else kwargs.pop("fill_value")
         if not has_bvar(value):
-            return fresh(original(_plainly(first), value, *rest, **kwargs))
+            return fresh(original(rooted(first), value, *rest, **kwargs))
         shape = representative(first) if original is np.full else np.shape(representative(first))
         return value * np.ones(kwargs.get("shape", shape))
     if original is np.arange:
         start, _, step = {1: (0, args[0], 1), 2: (*args, 1), 3: args}[len(args)]
-        count = len(np.arange(*map(_plainly, args)))
+        count = len(np.arange(*map(rooted, args)))
         return start + step * np.arange(float(count))
-    return fresh(original(*map(_plainly, args), **{k: _plainly(v) for k, v in kwargs.items()}))
-
-
-def _plainly(value: Any) -> Any:
-    while has_bvar(value):
-        value = value_of(value)
-    return value
+    return fresh(original(*map(rooted, args), **{k: rooted(v) for k, v in kwargs.items()}))
 
 
 @stands_in(np.fromiter)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._bvar import BVar, has_bvar, value_of, youngest
+from .._bvar import BVar, has_bvar, rooted, youngest
 from .._bvar.collecting import collect_array
 from .._lift import lifted
 from .._lift.refusal import refusing
@@ -38,10 +38,7 @@ Function = Callable[..., Any]
 
 def plain(value: Any) -> Any:
     """A value with the BVars of all tapes taken off."""
-    value = contents_of(value)
-    while has_bvar(value):
-        value = value_of(value)
-    return value
+    return rooted(contents_of(value))
 
 
 def settled(y: Any) -> Any:

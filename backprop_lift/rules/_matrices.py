@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._bvar import has_bvar, value_of
+from .._bvar import rooted as plain
 from .._registry import twin_of
 
 __all__ = [
@@ -38,13 +38,6 @@ Samples = list[tuple[Any, ...]]
 def array_like(x: Any) -> Any:
     """Return a list, number or other array-like as an array; arrays and BVars as they are."""
     return x if hasattr(x, "ndim") else np.asarray(x)
-
-
-def plain(x: Any) -> Any:
-    """Return a value without any tape, however deeply runs are nested; for decisions only."""
-    while has_bvar(x):
-        x = value_of(x)
-    return x
 
 
 def conj(x: Any) -> Any:
