@@ -201,9 +201,8 @@ def _constructor_from_outside(inner: Any, original: Any, world: Rebinder) -> Any
             return dict(vars(thing))
 
         found = with_limits(filled, args, kwargs)
-        for name, value in vars(self).items():
-            if found.__class__ is BVar and has_bvar(value):
-                vars(self)[name] = found[name]
+        if found.__class__ is BVar:  # of all that it left
+            vars(self).update({k: found[k] for k, v in vars(self).items() if has_bvar(v)})
 
     return dressed(constructor, original)
 

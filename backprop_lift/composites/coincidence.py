@@ -110,14 +110,14 @@ class _Call:
         elif tape.latest_left >= self.start:
             gradient = functools.partial(_refuse, self.name, *_REMEMBERS)
         else:
-            gradient = self._gradient_by_limits(whole, len(tape) - self.start)
+            gradient = self._limits(whole, len(tape) - self.start)
         parents = tuple((place, space) for place, (_, space) in self.inputs.items())
         joined = record(tape, whole, gradient, parents, Named(self.name))
         for i, v in enumerate(self.changed, 1):
             move_on(v, joined[i])
         return joined[0]
 
-    def _gradient_by_limits(self, whole: Any, length: int) -> Callable[[Any], Any]:
+    def _limits(self, whole: Any, length: int) -> Callable[[Any], Any]:
         values = [value for value, _ in self.inputs.values()]
         limits = _gradient_by_limits(self.name, self.again, values, whole, length)
 

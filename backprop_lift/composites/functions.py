@@ -14,7 +14,7 @@ from .around import guarded
 from .bodies import assigns_globals, attributes_set, matches_classes, with_body
 from .buffer import Buffer
 from .class_reads import Asked, asking_for_classes
-from .modules import LEFT_ALONE, OURS, is_opaque
+from .modules import LEFT_ALONE, OURS, is_opaque, root_of
 from .names import Names
 from .standing_in import representative
 from .templates import with_templates
@@ -63,9 +63,12 @@ class Functions:
         return found
 
     def _made(self, function: types.FunctionType) -> Any:
-        root = (function.__module__ or "").partition(".")[0]
         home = str(function.__globals__.get("__name__", "")).partition(".")[0]
-        if root in LEFT_ALONE or home in OURS or isinstance(function.__globals__, Names):
+        if (
+            root_of(function) in LEFT_ALONE
+            or home in OURS
+            or isinstance(function.__globals__, Names)
+        ):
             self.known[function] = function
             return function
         if is_opaque(function):

@@ -102,26 +102,22 @@ def dispatcher(world: World, function: Any) -> Any:
         chosen = dispatch(world.original_of(type(representative(args[0]))))
         return world.lifted_value(chosen)(*args, **kwargs)
 
-    for name in ("dispatch", "register", "registry"):
-        setattr(dispatching, name, getattr(function, name))
-    return functools.update_wrapper(dispatching, function, updated=())
-
-
-@stands_in(functools.singledispatch, world=True)
-def _singledispatch(world: World, func: Any) -> Any:
-    made = functools.singledispatch(func)
-    dispatching = dispatcher(world, made)
-
     def register(cls: Any, func: Any = None) -> Any:
         if func is None and not isinstance(cls, type):  # a function, whose annotation tells
             hints = typing.get_type_hints(cls)
             cls, func = next(iter(hints.values())), cls
         if func is None:
             return functools.partial(register, cls)
-        return made.register(world.original_of(cls), func)
+        return vars(function)["register"](world.original_of(cls), func)
 
-    dispatching.register = register
-    return dispatching
+    made: Any = dispatching
+    made.dispatch, made.registry, made.register = dispatch, vars(function)["registry"], register
+    return functools.update_wrapper(dispatching, function, updated=())
+
+
+@stands_in(functools.singledispatch, world=True)
+def _singledispatch(world: World, func: Any) -> Any:
+    return dispatcher(world, functools.singledispatch(func))
 
 
 # Threads: a tape belongs to one

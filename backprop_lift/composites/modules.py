@@ -50,7 +50,7 @@ def root_of(value: Any) -> str:
 def is_opaque(value: Any) -> bool:
     """Would objects of a class, or what a function makes, hide BVars?"""
     module = getattr(value, "__module__", None) or ""
-    return module.partition(".")[0] in _OPAQUE or module.startswith(_OPAQUE_PARTS)
+    return root_of(value) in _OPAQUE or module.startswith(_OPAQUE_PARTS)
 
 
 def view_of_module(module: types.ModuleType, world: World) -> Any:

@@ -89,7 +89,9 @@ def chosen(survey: Survey, names: Sequence[str]) -> list[Public]:
     found: dict[str, Public] = {}
     for name in names:
         fitting = [p for known in _fitting(called, name) for p in called[known]]
-        fitting = fitting or [p for p in publics if p.value is _reached(name)]
+        if not fitting:
+            value = _reached(name)
+            fitting = [p for p in publics if p.value is value]
         if not fitting:
             shown = [known for p in publics for known in (p.home, p.name)]
             close = list(dict.fromkeys(difflib.get_close_matches(name, shown, 3)))
